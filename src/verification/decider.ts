@@ -1,0 +1,132 @@
+/**
+ * The shape of an event-sourced aggregate.
+ *
+ * A store loads the aggregate's state, asks `needs` which rows outside the aggregate the rule looks at, loads those as
+ * `Facts`, and calls `decide`. What comes back is data: events to append, rows to write, and the outcome. A refusal is
+ * an outcome, not an exception: a wrong code appends its event, pays its debit and answers an error in one commit.
+ * Both functions are pure, so a store may run them next to the data and run them again after a conflict.
+ */
+import type { Environment } from "./environment.ts";
+import type { Failure } from "./failures.ts";
+
+/** What every aggregate's state starts with. */
+export interface AggregateHead {
+  /** Number of events so far; 0 for an aggregate that does not exist. */
+  readonly sequence: number;
+  /** Milliseconds since the Unix epoch of the first and the last event. */
+  readonly createdAtMs: number;
+  readonly changedAtMs: number;
+  /** The organization that owns the aggregate; "" while it does not exist. */
+  readonly organizationId: string;
+}
+
+/** An event as decided: its type and payload, before it has a place in the log. */
+export interface DomainEvent {
+  readonly type: string;
+  readonly payload: object;
+}
+
+/** Where and when an event was recorded. */
+export interface EventPlace {
+  readonly sequence: number;
+  readonly createdAtMs: number;
+  readonly organizationId: string;
+}
+
+/** A row outside the aggregate that a rule looks at. */
+export type FactKey =
+  | { readonly kind: "claim"; readonly claim: ClaimKey }
+  | { readonly kind: "organization"; readonly organizationId: string }
+  | { readonly kind: "bucket"; readonly bucket: string };
+
+/** A value that only one aggregate may hold: a username, or the id of a subject (user or service account). */
+export interface ClaimKey {
+  readonly scope: "username" | "subject";
+  readonly value: string;
+}
+
+export interface Facts {
+  /** Id of the aggregate that holds the claim, by `claimText`. */
+  readonly claims: ReadonlyMap<string, string>;
+  /** The organizations asked for that exist. */
+  readonly organizations: ReadonlySet<string>;
+  /** How much of each bucket asked for is used; a bucket that never was or is over counts 0. */
+  readonly buckets: ReadonlyMap<string, number>;
+}
+
+export const NO_FACTS: Facts = { claims: new Map(), organizations: new Set(), buckets: new Map() };
+
+export function claimText({ scope, value }: ClaimKey): string {
+  return `${scope}:${value}`;
+}
+
+/** Takes or gives back a claim. Taking a claim that another aggregate holds is a bug of the decision: look first. */
+export interface ClaimChange extends ClaimKey {
+  readonly action: "take" | "release";
+}
+
+/** Raises a counter; the counter is forgotten at `expiresAtMs`. */
+export interface Debit {
+  readonly bucket: string;
+  readonly amount: number;
+  readonly expiresAtMs: number;
+}
+
+/** A mail to be sent, written in the transaction that made the code. */
+export interface OutboxEntry {
+  readonly deliveryId: string;
+  readonly codeId: string;
+  readonly userId: string;
+  readonly organizationId: string;
+  readonly recipient: string;
+  readonly urlTemplate: string;
+  readonly sealedCode: string;
+  readonly expiresAtMs: number;
+}
+
+export type Outcome<Reply> =
+  { readonly ok: true; readonly reply: Reply } | { readonly ok: false; readonly failure: Failure };
+
+export interface Decision<Event, Reply> {
+  readonly events: readonly Event[];
+  readonly outbox: readonly OutboxEntry[];
+  readonly debits: readonly Debit[];
+  readonly claims: readonly ClaimChange[];
+  /** The owner of a new aggregate; later events belong to the owner that the first one named. */
+  readonly organizationId?: string;
+  readonly outcome: Outcome<Reply>;
+}
+
+export interface Decider<State extends AggregateHead, Command, Event extends DomainEvent, Reply> {
+  readonly initial: State;
+  evolve(state: State, event: Event, place: EventPlace): State;
+  needs(state: State, command: Command): readonly FactKey[];
+  decide(state: State, facts: Facts, command: Command, env: Environment): Decision<Event, Reply>;
+}
+
+const NOTHING = { events: [], outbox: [], debits: [], claims: [] };
+
+/** Refuses, changing nothing unless `extra` says so. */
+export function refuse<Event, Reply>(
+  why: Failure,
+  extra: Partial<Decision<Event, Reply>> = {},
+): Decision<Event, Reply> {
+  return { ...NOTHING, ...extra, outcome: { ok: false, failure: why } };
+}
+
+export function accept<Event, Reply>(
+  reply: Reply,
+  extra: Partial<Decision<Event, Reply>> = {},
+): Decision<Event, Reply> {
+  return { ...NOTHING, ...extra, outcome: { ok: true, reply } };
+}
+
+/** The head after one more event. */
+export function advance(head: AggregateHead, place: EventPlace): AggregateHead {
+  return {
+    sequence: place.sequence,
+    createdAtMs: head.sequence === 0 ? place.createdAtMs : head.createdAtMs,
+    changedAtMs: place.createdAtMs,
+    organizationId: place.organizationId,
+  };
+}

@@ -1,0 +1,35 @@
+/** What a decision needs and may not make itself: the time, the rules in force, randomness, who is calling. */
+import type { Caller } from "./caller.ts";
+import type { CodeMac } from "./code.ts";
+import type { LinkPolicy } from "./url-template.ts";
+
+/** The rules that operators set; see the settings table in README.md for defaults. */
+export interface Policy {
+  /** How long a code can be used, in milliseconds. */
+  readonly codeTtlMs: number;
+  /** Wrong tries per code and client before that client is refused. */
+  readonly maxAttemptsPerClient: number;
+  /** Wrong tries per code by all clients together before the code is dead. */
+  readonly maxAttemptsPerCode: number;
+  /** The link that a mail carries when the caller sets no template. */
+  readonly defaultUrlTemplate: string;
+  readonly links: LinkPolicy;
+}
+
+/** A freshly drawn code in the two forms that may be stored. */
+export interface NewCode {
+  readonly codeId: string;
+  readonly deliveryId: string;
+  readonly mac: CodeMac;
+  /** The code sealed with AES-256-GCM, the deliveryId as additional data, base64. */
+  readonly sealed: string;
+}
+
+export interface Environment {
+  /** Milliseconds since the Unix epoch. */
+  readonly nowMs: number;
+  readonly policy: Policy;
+  readonly caller: Caller;
+  /** Present for every command that may issue a code. */
+  readonly newCode?: NewCode;
+}

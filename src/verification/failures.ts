@@ -1,0 +1,418 @@
+/**
+ * The one catalogue of everything Countersign can refuse.
+ *
+ * A refusal has a gRPC code, a stable `reason` (google.rpc.ErrorInfo, UPPER_SNAKE), the English text, and - where
+ * ZITADEL has one - ZITADEL's id. Clients of old match on the id, new ones on the reason. Several ids may share one
+ * reason: ZITADEL's id tells where in its source the error was raised, the reason tells what is wrong.
+ *
+ * Texts and ids are wire contract: they follow ZITADEL's User Service v2 and never change.
+ */
+
+/** gRPC status code names, lower snake case as the Connect protocol spells them. */
+export type FailureCode =
+  | "invalid_argument"
+  | "deadline_exceeded"
+  | "not_found"
+  | "already_exists"
+  | "permission_denied"
+  | "resource_exhausted"
+  | "failed_precondition"
+  | "unimplemented"
+  | "internal"
+  | "unavailable"
+  | "unauthenticated";
+
+export interface FailureDefinition {
+  readonly code: FailureCode;
+  readonly reason: string;
+  readonly text: string;
+  /** ZITADEL's id, absent where ZITADEL has none. */
+  readonly id?: string;
+  /** For docs/errors.md: what the caller can do about it. */
+  readonly remedy: string;
+}
+
+export const failureCatalogue = {
+  // --- the four e-mail calls -------------------------------------------------------------------------------------
+  URL_TEMPLATE_MALFORMED: {
+    code: "invalid_argument",
+    reason: "URL_TEMPLATE_INVALID",
+    id: "DOMAIN-oGh5e",
+    text: "URL Template is invalid",
+    remedy: "Send an absolute https URL whose only placeholders are {{.UserID}}, {{.Code}} and {{.OrgID}}, none of them in scheme or host.",
+  },
+  URL_TEMPLATE_UNKNOWN_FIELD: {
+    code: "invalid_argument",
+    reason: "URL_TEMPLATE_INVALID",
+    id: "DOMAIN-ieYa7",
+    text: "URL Template is invalid",
+    remedy: "Use only the fields UserID, Code and OrgID (case-sensitive).",
+  },
+  URL_TEMPLATE_HOST_REFUSED: {
+    code: "invalid_argument",
+    reason: "URL_TEMPLATE_HOST_REFUSED",
+    id: "DOMAIN-oGh5e",
+    text: "URL Template is invalid",
+    remedy: "Link to a host that COUNTERSIGN_URL_TEMPLATE_HOSTS allows, over https (http only on loopback).",
+  },
+  EMAIL_USER_ID_MISSING: {
+    code: "invalid_argument",
+    reason: "USER_ID_MISSING",
+    id: "COMMAND-0Gzs3",
+    text: "Email ID is missing",
+    remedy: "Set user_id.",
+  },
+  EMAIL_NOT_FOUND: {
+    code: "not_found",
+    reason: "USER_NOT_FOUND",
+    id: "COMMAND-ieJ2e",
+    text: "Email not found",
+    remedy: "Check the user id; deleted users and service accounts have no e-mail address.",
+  },
+  USER_NOT_INITIALISED: {
+    code: "failed_precondition",
+    reason: "USER_NOT_INITIALISED",
+    id: "COMMAND-uz0Uu",
+    text: "User is not yet initialized",
+    remedy: "Let the user finish initialization first.",
+  },
+  EMAIL_EMPTY: {
+    code: "invalid_argument",
+    reason: "EMAIL_EMPTY",
+    id: "EMAIL-spblu",
+    text: "Email is empty",
+    remedy: "Send an address.",
+  },
+  EMAIL_INVALID: {
+    code: "invalid_argument",
+    reason: "EMAIL_INVALID",
+    id: "EMAIL-599BI",
+    text: "Email is invalid",
+    remedy: "Send one RFC 5322 address, such as ada@example.com.",
+  },
+  EMAIL_HAS_DISPLAY_NAME: {
+    code: "invalid_argument",
+    reason: "EMAIL_INVALID",
+    id: "EMAIL-599GV",
+    text: "Email is invalid",
+    remedy: "Send the bare address without a display name.",
+  },
+  EMAIL_NOT_CHANGED: {
+    code: "failed_precondition",
+    reason: "EMAIL_NOT_CHANGED",
+    id: "COMMAND-Uch5e",
+    text: "Email not changed",
+    remedy: "The address is already stored; use SendEmailCode for another code.",
+  },
+  NO_CODE_TO_RESEND: {
+    code: "failed_precondition",
+    reason: "NO_CODE",
+    id: "EMAIL-5w5ilin4yt",
+    text: "Code is empty",
+    remedy: "No code is waiting; use SendEmailCode.",
+  },
+  CODE_MISSING: {
+    code: "invalid_argument",
+    reason: "CODE_MISSING",
+    id: "COMMAND-Fia4a",
+    text: "Code is empty",
+    remedy: "Set verification_code.",
+  },
+  CODE_INVALID: {
+    code: "invalid_argument",
+    reason: "CODE_INVALID",
+    id: "COMMAND-eis9R",
+    text: "Code is invalid",
+    remedy: "Ask the person to compare the code with the newest mail.",
+  },
+  CODE_EXPIRED: {
+    code: "invalid_argument",
+    reason: "CODE_EXPIRED",
+    id: "COMMAND-eis9R",
+    text: "Code is invalid",
+    remedy: "Send a new code.",
+  },
+  NO_CODE: {
+    code: "invalid_argument",
+    reason: "NO_CODE",
+    id: "COMMAND-eis9R",
+    text: "Code is invalid",
+    remedy: "No code is waiting (none was sent, or it was used); send a new one.",
+  },
+  CODE_USED_UP: {
+    code: "invalid_argument",
+    reason: "CODE_USED_UP",
+    id: "COMMAND-eis9R",
+    text: "Code is invalid",
+    remedy: "Too many wrong tries for this code; send a new one.",
+  },
+
+  // --- creating and changing users -------------------------------------------------------------------------------
+  USER_ALREADY_EXISTS: {
+    code: "failed_precondition",
+    reason: "USER_ALREADY_EXISTS",
+    id: "COMMAND-7yiox1isql",
+    text: "User already exists",
+    remedy: "Choose another user_id, or leave it out.",
+  },
+  USERNAME_TAKEN: {
+    code: "already_exists",
+    reason: "USERNAME_TAKEN",
+    id: "V3-DKcYh",
+    text: "User already exists",
+    remedy: "Choose another username; it defaults to the e-mail address.",
+  },
+  USERNAME_EMPTY: {
+    code: "invalid_argument",
+    reason: "USERNAME_EMPTY",
+    id: "V2-zzad3",
+    text: "Argument is invalid",
+    remedy: "Send a username with at least one visible character, or leave it out.",
+  },
+  GIVEN_NAME_EMPTY: {
+    code: "invalid_argument",
+    reason: "GIVEN_NAME_EMPTY",
+    id: "USER-UCej2",
+    text: "Given name in profile is empty",
+    remedy: "Send a given name with at least one visible character.",
+  },
+  FAMILY_NAME_EMPTY: {
+    code: "invalid_argument",
+    reason: "FAMILY_NAME_EMPTY",
+    id: "USER-4hB7d",
+    text: "Family name in profile is empty",
+    remedy: "Send a family name with at least one visible character.",
+  },
+  UPDATE_USER_NOT_FOUND: {
+    code: "not_found",
+    reason: "USER_NOT_FOUND",
+    id: "COMMAND-ugjs0upun6",
+    text: "User could not be found",
+    remedy: "Check the user id.",
+  },
+  ORGANIZATION_NOT_FOUND: {
+    code: "permission_denied",
+    reason: "ORGANIZATION_NOT_FOUND",
+    id: "AUTH-Bs7Ds",
+    text: "Organisation doesn't exist",
+    remedy: "Check the organization id, in the request and in the x-zitadel-orgid header.",
+  },
+  QUERY_USER_NOT_FOUND: {
+    code: "not_found",
+    reason: "USER_NOT_FOUND",
+    id: "QUERY-Dfbg2",
+    text: "User could not be found",
+    remedy: "Check the user id.",
+  },
+  QUERY_TOO_DEEP: {
+    code: "invalid_argument",
+    reason: "QUERY_TOO_DEEP",
+    id: "USER-zsQ97",
+    text: "Queries are nested too deeply",
+    remedy: "Nest and, or and not queries at most 20 levels deep.",
+  },
+  QUERY_INVALID: {
+    code: "invalid_argument",
+    reason: "QUERY_INVALID",
+    id: "GRPC-vR9nC",
+    text: "List query is invalid",
+    remedy: "Set exactly one known query in every SearchQuery.",
+  },
+  QUERY_LIMIT_EXCEEDED: {
+    code: "invalid_argument",
+    reason: "QUERY_LIMIT_EXCEEDED",
+    id: "QUERY-4M0fs",
+    text: "Limit exceeds the maximum",
+    remedy: "Ask for at most 1000 users at a time.",
+  },
+
+  // --- the life cycle of a user ----------------------------------------------------------------------------------
+  LOCK_USER_ID_MISSING: userIdMissing("COMMAND-agz3eczifm"),
+  LOCK_USER_NOT_FOUND: userNotFound("COMMAND-450yxuqrh1"),
+  LOCK_USER_NOT_ACTIVE: {
+    code: "failed_precondition",
+    reason: "USER_NOT_ACTIVE",
+    id: "COMMAND-lgws8wtsqf",
+    text: "User is not active or initial",
+    remedy: "Only active users can be locked.",
+  },
+  UNLOCK_USER_ID_MISSING: userIdMissing("COMMAND-a9ld4xckax"),
+  UNLOCK_USER_NOT_FOUND: userNotFound("COMMAND-x377t913pw"),
+  UNLOCK_USER_NOT_LOCKED: {
+    code: "failed_precondition",
+    reason: "USER_NOT_LOCKED",
+    id: "COMMAND-olb9vb0oca",
+    text: "User is not locked",
+    remedy: "Only locked users can be unlocked.",
+  },
+  DEACTIVATE_USER_ID_MISSING: userIdMissing("COMMAND-78iiirat8y"),
+  DEACTIVATE_USER_NOT_FOUND: userNotFound("COMMAND-5gp2p62iin"),
+  DEACTIVATE_USER_INITIAL: {
+    code: "failed_precondition",
+    reason: "USER_NOT_INITIALISED",
+    id: "COMMAND-gvx4kct9r2",
+    text: "User with state initial can only be deleted not deactivated",
+    remedy: "Delete the user instead.",
+  },
+  DEACTIVATE_USER_INACTIVE: {
+    code: "failed_precondition",
+    reason: "USER_ALREADY_INACTIVE",
+    id: "COMMAND-5gunjw0cd7",
+    text: "User already inactive",
+    remedy: "Nothing to do.",
+  },
+  REACTIVATE_USER_ID_MISSING: userIdMissing("COMMAND-0nx1ie38fw"),
+  REACTIVATE_USER_NOT_FOUND: userNotFound("COMMAND-9hy5kzbuk6"),
+  REACTIVATE_USER_NOT_INACTIVE: {
+    code: "failed_precondition",
+    reason: "USER_NOT_INACTIVE",
+    id: "COMMAND-s5qqcz97hf",
+    text: "User is not inactive",
+    remedy: "Only deactivated users can be reactivated.",
+  },
+  DELETE_USER_ID_MISSING: userIdMissing("COMMAND-vaipl7s13l"),
+  DELETE_USER_NOT_FOUND: userNotFound("COMMAND-bd4ir1mblj"),
+
+  // --- organizations, service accounts, tokens -------------------------------------------------------------------
+  ORGANIZATION_ALREADY_EXISTS: {
+    code: "already_exists",
+    reason: "ORGANIZATION_ALREADY_EXISTS",
+    text: "Organisation already exists",
+    remedy: "Choose another organization id.",
+  },
+  SERVICE_ACCOUNT_ALREADY_EXISTS: {
+    code: "already_exists",
+    reason: "SERVICE_ACCOUNT_ALREADY_EXISTS",
+    text: "Service account already exists",
+    remedy: "Choose another id.",
+  },
+
+  // --- who is calling --------------------------------------------------------------------------------------------
+  AUTH_HEADER_MISSING: {
+    code: "unauthenticated",
+    reason: "AUTH_HEADER_MISSING",
+    text: "auth header missing",
+    remedy: "Send `Authorization: Bearer <token>`; the admin token of a first start is in data/admin.token.",
+  },
+  TOKEN_INVALID: {
+    code: "unauthenticated",
+    reason: "TOKEN_INVALID",
+    id: "AUTH-7fs1e",
+    text: "Errors.Token.Invalid",
+    remedy: "The token is malformed, unknown, expired or revoked; send a valid one.",
+  },
+  MEMBERSHIP_NOT_FOUND: {
+    code: "not_found",
+    reason: "MEMBERSHIP_NOT_FOUND",
+    id: "AUTHZ-cdgFk",
+    text: "membership not found",
+    remedy: "Give the caller a role.",
+  },
+  PERMISSION_DENIED: {
+    code: "permission_denied",
+    reason: "PERMISSION_DENIED",
+    id: "AUTH-AWfge",
+    text: "No matching permissions found",
+    remedy: "Give the caller a role that holds the permission.",
+  },
+  PERMISSION_DENIED_HERE: {
+    code: "permission_denied",
+    reason: "PERMISSION_DENIED",
+    id: "AUTH-Swrgg2",
+    text: "No matching permissions found",
+    remedy: "The caller holds the permission for another organization only.",
+  },
+  PERMISSION_DENIED_METHOD: {
+    code: "permission_denied",
+    reason: "PERMISSION_DENIED",
+    id: "AUTH-5mWD2",
+    text: "No matching permissions found",
+    remedy: "Give the caller a role that holds the permission this method asks for.",
+  },
+
+  // --- the service itself ----------------------------------------------------------------------------------------
+  FIELD_NOT_SERVED: {
+    code: "unimplemented",
+    reason: "FIELD_NOT_SERVED",
+    text: "Field is not served",
+    remedy: "Countersign serves the e-mail part of the API: leave the named field out.",
+  },
+  OVERLOADED: {
+    code: "unavailable",
+    reason: "OVERLOADED",
+    text: "The service has more work queued than it can take; nothing was executed",
+    remedy: "Repeat the call after the time in RetryInfo.",
+  },
+  STORE_UNAVAILABLE: {
+    code: "unavailable",
+    reason: "STORE_UNAVAILABLE",
+    text: "The database cannot take writes; the outcome of the call was not recorded",
+    remedy: "Repeat the call later; the operator finds the cause in the log.",
+  },
+  QUERY_TIMED_OUT: {
+    code: "deadline_exceeded",
+    reason: "QUERY_TIMED_OUT",
+    text: "The list took longer than its deadline",
+    remedy: "Narrow the query or ask for fewer results.",
+  },
+  INTERNAL: {
+    code: "internal",
+    reason: "INTERNAL",
+    text: "An internal error occurred",
+    remedy: "Report it with the request id; the log holds the cause.",
+  },
+} as const satisfies Record<string, FailureDefinition>;
+
+export type FailureName = keyof typeof failureCatalogue;
+
+/** A refusal as plain data: it crosses threads and transactions. */
+export interface Failure {
+  readonly name: FailureName;
+  /** Facts for ErrorInfo.metadata; never a code, token, link or full address. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** For refusals that pass: after how many milliseconds a repeat makes sense (google.rpc.RetryInfo). */
+  readonly retryAfterMs?: number;
+}
+
+export function failure(name: FailureName, extra: Omit<Failure, "name"> = {}): Failure {
+  return { name, ...extra };
+}
+
+/** Carries a `Failure` where an exception is the way out: from a store, from access checks. */
+export class FailureError extends Error {
+  override readonly name = "FailureError";
+  readonly failure: Failure;
+
+  constructor(of: Failure, options?: ErrorOptions) {
+    super(failureMessage(of), options);
+    this.failure = of;
+  }
+}
+
+/** The wire text, as ZITADEL prints it: `<text> (<id>)`, or the bare text where there is no id. */
+export function failureMessage(of: Failure): string {
+  const { text, id }: FailureDefinition = failureCatalogue[of.name];
+  const field = of.metadata?.["field"];
+  const shown = field === undefined ? text : `${text}: ${field}`;
+  return id === undefined ? shown : `${shown} (${id})`;
+}
+
+function userIdMissing<const Id extends string>(id: Id) {
+  return {
+    code: "invalid_argument",
+    reason: "USER_ID_MISSING",
+    id,
+    text: "User ID missing",
+    remedy: "Set user_id.",
+  } as const;
+}
+
+function userNotFound<const Id extends string>(id: Id) {
+  return {
+    code: "not_found",
+    reason: "USER_NOT_FOUND",
+    id,
+    text: "User could not be found",
+    remedy: "Check the user id.",
+  } as const;
+}

@@ -1,0 +1,85 @@
+/**
+ * VerifyEmail: the code is the credential, the permission is not looked at.
+ *
+ * An authenticated caller gets ZITADEL's answers, and the true reason in ErrorInfo. An anonymous one gets success or
+ * one single refusal, so that it cannot learn who exists. A submission that already succeeded succeeds again while
+ * its code has not expired and nothing newer happened to the user: people press buttons twice.
+ */
+import { accept, refuse, type Debit, type Decision, type Facts } from "../decider.ts";
+import { matchesMac } from "../code.ts";
+import type { Environment } from "../environment.ts";
+import { failure, type FailureName } from "../failures.ts";
+import type { UserCommand, UserReply } from "./commands.ts";
+import type { UserEvent } from "./events.ts";
+import { attemptsByClient, attemptsInAll } from "./needs.ts";
+import { replyAfter } from "./reply.ts";
+import { exists, type LiveCode, type UserState } from "./state.ts";
+
+type UserDecision = Decision<UserEvent, UserReply>;
+type VerifyCommand = Extract<UserCommand, { type: "email.verify" }>;
+
+export function decideVerify(
+  state: UserState,
+  facts: Facts,
+  command: VerifyCommand,
+  env: Environment,
+): UserDecision {
+  const decision = verify(state, facts, command, env);
+  if (env.caller.kind !== "anonymous" || decision.outcome.ok) return decision;
+  return { ...decision, outcome: { ok: false, failure: failure("CODE_INVALID") } };
+}
+
+function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Environment): UserDecision {
+  if (command.userId === "") return refuse(failure("EMAIL_USER_ID_MISSING"));
+  if (command.candidates.length === 0) return refuse(failure("CODE_MISSING"));
+  if (!exists(state)) return refuse(failure("EMAIL_NOT_FOUND"));
+  if (state.status === "initial") return refuse(failure("USER_NOT_INITIALISED"));
+  if (repeatsSuccess(state, command, env)) return accept(replyAfter(state, [], env));
+
+  const { code } = state;
+  if (code === null) return failedTry("NO_CODE", {});
+  if (isUsedUp(code, facts, command, env)) return refuse(failure("CODE_USED_UP"));
+  const matches = matchesMac(code.mac, command.candidates);
+  if (matches && code.expiresAtMs >= env.nowMs) {
+    const events: UserEvent[] = [{ type: "user.human.email.verified", payload: { codeId: code.codeId } }];
+    return accept(replyAfter(state, events, env), { events });
+  }
+  return failedTry(matches ? "CODE_EXPIRED" : "CODE_INVALID", { codeId: code.codeId }, debits(code, command));
+}
+
+function repeatsSuccess(state: UserState, command: VerifyCommand, env: Environment): boolean {
+  const { spentCode } = state;
+  return (
+    spentCode !== null &&
+    spentCode.sequence === state.sequence &&
+    spentCode.expiresAtMs >= env.nowMs &&
+    matchesMac(spentCode.mac, command.candidates)
+  );
+}
+
+function isUsedUp(code: LiveCode, facts: Facts, command: VerifyCommand, env: Environment): boolean {
+  const used = (bucket: string) => facts.buckets.get(bucket) ?? 0;
+  return (
+    used(attemptsByClient(code.codeId, command.client)) >= env.policy.maxAttemptsPerClient ||
+    used(attemptsInAll(code.codeId)) >= env.policy.maxAttemptsPerCode
+  );
+}
+
+function debits(code: LiveCode, command: VerifyCommand): Debit[] {
+  const { codeId, expiresAtMs } = code;
+  return [
+    { bucket: attemptsByClient(codeId, command.client), amount: 1, expiresAtMs },
+    { bucket: attemptsInAll(codeId), amount: 1, expiresAtMs },
+  ];
+}
+
+function failedTry(
+  name: FailureName,
+  payload: { readonly codeId?: string },
+  paid: readonly Debit[] = [],
+): UserDecision {
+  return refuse(failure(name), {
+    events: [{ type: "user.human.email.verification.failed", payload }],
+    debits: paid,
+  });
+}

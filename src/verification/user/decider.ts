@@ -1,0 +1,15 @@
+/** The user as a decider. */
+import type { Decider } from "../decider.ts";
+import type { UserCommand, UserReply } from "./commands.ts";
+import { decide } from "./decide.ts";
+import type { UserEvent } from "./events.ts";
+import { evolve } from "./evolve.ts";
+import { needs } from "./needs.ts";
+import { UNKNOWN_USER, type UserState } from "./state.ts";
+
+export const userDecider: Decider<UserState, UserCommand, UserEvent, UserReply> = {
+  initial: UNKNOWN_USER,
+  evolve,
+  needs,
+  decide,
+};
