@@ -19,13 +19,16 @@ export type MailboxResult =
 const MAX_LOCAL_PART_BYTES = 64;
 const MAX_ADDRESS_BYTES = 254;
 
-// atext of RFC 5322 section 3.2.3, and every non-ASCII character (RFC 6532 section 3.2).
-const ATOM = String.raw`[A-Za-z0-9!#$%&'*+\-/=?^_\`{|}~\u0080-\u{10FFFF}]+`;
-const DOT_ATOM = String.raw`${ATOM}(?:\.${ATOM})*`;
+// Non-ASCII text (RFC 6532 section 3.1) less C1 controls, line and paragraph separators, and unpaired surrogates.
+const UTF8_TEXT = String.raw`\u00A0-\u2027\u202A-\uD7FF\uE000-\u{10FFFF}`;
+// atext of RFC 5322 section 3.2.3; \x60 is the backtick.
+const ATEXT = String.raw`A-Za-z0-9!#$%&'*+\-/=?^_\x60{|}~${UTF8_TEXT}`;
+const DOT_ATOM = String.raw`[${ATEXT}]+(?:\.[${ATEXT}]+)*`;
 // Printable ASCII and UTF-8, backslash escapes of the same: no control characters, so no line can be broken.
-const QUOTED = String.raw`"(?:[\x20\x21\x23-\x5B\x5D-\x7E\u00A0-\u{10FFFF}]|\\[\x20-\x7E])*"`;
+const QUOTED = String.raw`"(?:[\x20\x21\x23-\x5B\x5D-\x7E${UTF8_TEXT}]|\\[\x20-\x7E])*"`;
 const ADDR_SPEC = new RegExp(`^(${DOT_ATOM}|${QUOTED})@(${DOT_ATOM})$`, "u");
-const NAME_ADDR = new RegExp(`^((?:(?:${ATOM}|${QUOTED}|[. ])+)?)<([^<>]*)>$`, "u");
+// One character or one quoted string at a time: a repeated repetition would backtrack exponentially.
+const NAME_ADDR = new RegExp(`^((?:[${ATEXT}. ]|${QUOTED})*)<([^<>]*)>$`, "u");
 
 /** @returns the mailbox, or what is wrong with the text (never the text itself) */
 export function parseMailbox(text: string): MailboxResult {

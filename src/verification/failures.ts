@@ -330,6 +330,44 @@ export const failureCatalogue = {
     remedy: "Give the caller a role that holds the permission this method asks for.",
   },
 
+  // --- requests that break a rule of the contract ------------------------------------------------------------------
+  REQUEST_INVALID: {
+    code: "invalid_argument",
+    reason: "REQUEST_INVALID",
+    text: "The request breaks a rule",
+    remedy: "The message and google.rpc.BadRequest name the field and the rule; correct the field.",
+  },
+  REQUEST_MALFORMED: {
+    code: "invalid_argument",
+    reason: "REQUEST_MALFORMED",
+    text: "The request cannot be read",
+    remedy: "Send a body that is valid JSON (or protobuf) for the request message.",
+  },
+  REQUEST_TOO_LARGE: {
+    code: "resource_exhausted",
+    reason: "REQUEST_TOO_LARGE",
+    text: "The request is larger than the server reads",
+    remedy: "Keep request bodies below 1 MiB.",
+  },
+  METHOD_NOT_ALLOWED: {
+    code: "unimplemented",
+    reason: "METHOD_NOT_ALLOWED",
+    text: "Method Not Allowed",
+    remedy: "Use one of the HTTP methods in the Allow header.",
+  },
+  ROUTE_NOT_FOUND: {
+    code: "not_found",
+    reason: "ROUTE_NOT_FOUND",
+    text: "Not Found",
+    remedy: "Check the path; docs and reflection list what is served.",
+  },
+  PROCEDURE_UNKNOWN: {
+    code: "unimplemented",
+    reason: "PROCEDURE_UNKNOWN",
+    text: "unknown service or method",
+    remedy: "Check the path; reflection lists what is served.",
+  },
+
   // --- the service itself ----------------------------------------------------------------------------------------
   FIELD_NOT_SERVED: {
     code: "unimplemented",
@@ -372,6 +410,16 @@ export interface Failure {
   readonly metadata?: Readonly<Record<string, string>>;
   /** For refusals that pass: after how many milliseconds a repeat makes sense (google.rpc.RetryInfo). */
   readonly retryAfterMs?: number;
+  /** Says it more exactly than the catalogue's text, where the text depends on the request. */
+  readonly text?: string;
+  /** Which fields of the request are at fault (google.rpc.BadRequest). */
+  readonly fields?: readonly FieldFault[];
+}
+
+export interface FieldFault {
+  /** Path in proto names, such as `send_code.url_template`. */
+  readonly field: string;
+  readonly description: string;
 }
 
 export function failure(name: FailureName, extra: Omit<Failure, "name"> = {}): Failure {
@@ -392,8 +440,7 @@ export class FailureError extends Error {
 /** The wire text, as ZITADEL prints it: `<text> (<id>)`, or the bare text where there is no id. */
 export function failureMessage(of: Failure): string {
   const { text, id }: FailureDefinition = failureCatalogue[of.name];
-  const field = of.metadata?.["field"];
-  const shown = field === undefined ? text : `${text}: ${field}`;
+  const shown = of.text ?? text;
   return id === undefined ? shown : `${shown} (${id})`;
 }
 

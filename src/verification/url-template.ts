@@ -34,9 +34,10 @@ const TRIM_LEFT = /^\{\{-/;
 const TRIM_RIGHT = /-\}\}$/;
 const FIELDS: ReadonlySet<string> = new Set<LinkField>(["UserID", "Code", "OrgID"]);
 
-// Characters that no URL may hold unencoded (RFC 3986 section 2), and the backslash, which browsers read as a slash.
+// Characters that no URL may hold unencoded (RFC 3986 section 2), the backslash, which browsers read as a slash, and a
+// percent sign without its two digits, which would take them from the value that follows.
 // oxlint-disable-next-line no-control-regex -- control characters are what it keeps out
-const NEVER_IN_URL = /[\u0000-\u0020\u007F"<>\\^`{|}]/;
+const NEVER_IN_URL = /[\u0000-\u0020\u007F"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})/;
 // Scheme and authority must be literal and complete before the first field.
 const ORIGIN = /^https?:\/\/[^/?#]+(?=[/?#])/i;
 
@@ -45,6 +46,7 @@ export function parseLinkTemplate(text: string): LinkTemplateResult {
   const nodes: (string | { field: LinkField })[] = [];
   let position = 0;
   let trimNext = false;
+  let allKnown = true;
   while (position < text.length) {
     const open = text.indexOf("{{", position);
     let literal = text.slice(position, open === -1 ? undefined : open);
@@ -57,11 +59,13 @@ export function parseLinkTemplate(text: string): LinkTemplateResult {
     const action = ACTION.exec(text);
     if (action === null) return refuse("URL_TEMPLATE_MALFORMED", "unknown action");
     const [source, field = ""] = action;
-    if (!FIELDS.has(field)) return refuse("URL_TEMPLATE_UNKNOWN_FIELD", "unknown field");
+    allKnown &&= FIELDS.has(field);
     nodes.push(TRIM_LEFT.test(source) ? literal.trimEnd() : literal, { field: field as LinkField });
     trimNext = TRIM_RIGHT.test(source);
     position = open + source.length;
   }
+  // After the last action: in ZITADEL an unknown field shows only when a template that parses is executed.
+  if (!allKnown) return refuse("URL_TEMPLATE_UNKNOWN_FIELD", "unknown field");
   const template = nodes.filter((node) => node !== "");
   if (template.some((node) => typeof node === "string" && NEVER_IN_URL.test(node))) {
     return refuse("URL_TEMPLATE_MALFORMED", "a character that has to be percent-encoded");
@@ -74,7 +78,7 @@ export function checkLinkTemplate(text: string, policy: LinkPolicy): LinkTemplat
   const parsed = parseLinkTemplate(text);
   if (!parsed.ok) return parsed;
   const head = typeof parsed.template[0] === "string" ? parsed.template[0] : "";
-  const literalOrigin = parsed.template.length > 1 ? ORIGIN.test(head) : /^https?:\/\//i.test(head);
+  const literalOrigin = parsed.template.length > 1 ? ORIGIN.test(head) : /^https?:\/\/[^/?#]/i.test(head);
   if (!literalOrigin) return refuse("URL_TEMPLATE_MALFORMED", "not an absolute http(s) URL with a fixed host");
   const url = URL.parse(render(parsed.template, { UserID: "1", Code: "1", OrgID: "1" }));
   if (url === null) return refuse("URL_TEMPLATE_MALFORMED", "not a URL");

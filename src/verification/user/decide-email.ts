@@ -118,7 +118,8 @@ function checkEmailCall(
   );
 }
 
-function templateProblem(verification: Verification, env: Environment): Failure | undefined {
+/** Known before anything is read, so it comes first in every call that carries a template. */
+export function templateProblem(verification: Verification, env: Environment): Failure | undefined {
   if (verification.kind !== "send" || verification.urlTemplate === undefined) return undefined;
   const checked = checkLinkTemplate(verification.urlTemplate, env.policy.links);
   return checked.ok ? undefined : checked.failure;

@@ -66,7 +66,9 @@ function isUsedUp(code: LiveCode, facts: Facts, command: VerifyCommand, env: Env
 }
 
 function debits(code: LiveCode, command: VerifyCommand): Debit[] {
-  const { codeId, expiresAtMs } = code;
+  const { codeId } = code;
+  // One longer than the code, which still works in the millisecond it expires at.
+  const expiresAtMs = code.expiresAtMs + 1;
   return [
     { bucket: attemptsByClient(codeId, command.client), amount: 1, expiresAtMs },
     { bucket: attemptsInAll(codeId), amount: 1, expiresAtMs },

@@ -10,7 +10,14 @@ import { accept, claimText, refuse, type ClaimChange, type Decision, type Facts 
 import type { Environment } from "../environment.ts";
 import { failure, type Failure, type FailureName } from "../failures.ts";
 import type { LifeCycleCommandType, NewProfile, UserCommand, UserReply } from "./commands.ts";
-import { decideResendCode, decideSendCode, decideSetEmail, decideUpdateEmail, firstEmailEvents } from "./decide-email.ts";
+import {
+  decideResendCode,
+  decideSendCode,
+  decideSetEmail,
+  decideUpdateEmail,
+  firstEmailEvents,
+  templateProblem,
+} from "./decide-email.ts";
 import { decideVerify } from "./decide-verify.ts";
 import type { UserEvent } from "./events.ts";
 import { subjectClaim, usernameClaim, usernameOf } from "./needs.ts";
@@ -51,16 +58,16 @@ function decideAdd(
   const denied = checkPermission(env.caller, "user.write", { organizationId }, "not allowed");
   if (denied !== undefined) return refuse(denied);
 
-  const subject = subjectClaim(userId);
-  if (state.status !== "unknown" || facts.claims.has(claimText(subject))) {
-    return refuse(failure("USER_ALREADY_EXISTS"));
-  }
   const email = firstEmailEvents(command.email, { userId, organizationId }, env);
   if (!email.ok) return refuse(email.failure);
   const username = usernameOf(command);
   if (username === "") return refuse(failure("USERNAME_EMPTY"));
   const nameProblem = profileProblem(profile);
   if (nameProblem !== undefined) return refuse(nameProblem);
+  const subject = subjectClaim(userId);
+  if (state.status !== "unknown" || facts.claims.has(claimText(subject))) {
+    return refuse(failure("USER_ALREADY_EXISTS"));
+  }
   const claimed = usernameClaim(username);
   if (facts.claims.has(claimText(claimed))) return refuse(failure("USERNAME_TAKEN"));
 
@@ -97,6 +104,8 @@ function decideUpdate(
   command: Extract<UserCommand, { type: "user.update" }>,
   env: Environment,
 ): UserDecision {
+  const badTemplate = command.email && templateProblem(command.email.verification, env);
+  if (badTemplate !== undefined) return refuse(badTemplate);
   if (!exists(state)) return refuse(failure("UPDATE_USER_NOT_FOUND"));
   const denied = checkPermission(env.caller, "user.write", { organizationId: state.organizationId, userId: command.userId }, "allowed");
   if (denied !== undefined) return refuse(denied);

@@ -1,0 +1,60 @@
+/** Makes what a decision may not make itself: the time, fresh ids and codes, the MACs of a submitted code. */
+import type { Caller } from "../verification/caller.ts";
+import { drawCode, type CodeMac } from "../verification/code.ts";
+import type { Environment, Policy } from "../verification/environment.ts";
+import type { IdentifierFactory, RandomBytes } from "./identifiers.ts";
+import type { Keyring } from "./keyring.ts";
+
+export interface EnvironmentSources {
+  /** Milliseconds since the Unix epoch. */
+  readonly nowMs: () => number;
+  /** Cryptographically secure bytes. */
+  readonly randomBytes: RandomBytes;
+  readonly identifiers: IdentifierFactory;
+  readonly keyring: Keyring;
+  readonly policy: Policy;
+  readonly codeAlphabet: string;
+  /** In symbols, 4 to 20. */
+  readonly codeLength: number;
+}
+
+export class EnvironmentFactory {
+  readonly #sources: EnvironmentSources;
+
+  constructor(sources: EnvironmentSources) {
+    this.#sources = sources;
+  }
+
+  nowMs(): number {
+    return this.#sources.nowMs();
+  }
+
+  /** An id for a new user, organization or service account. */
+  newId(): string {
+    return this.#sources.identifiers.sortable();
+  }
+
+  /** For commands that issue no code. */
+  plain(caller: Caller): Environment {
+    return { nowMs: this.#sources.nowMs(), policy: this.#sources.policy, caller };
+  }
+
+  /** For commands that may issue a code to the user; the code itself stays with the caller of this function. */
+  withNewCode(caller: Caller, userId: string): { readonly env: Environment; readonly code: string } {
+    const { identifiers, keyring, codeAlphabet, codeLength, randomBytes } = this.#sources;
+    const code = drawCode(codeAlphabet, codeLength, randomBytes);
+    const deliveryId = identifiers.random();
+    const newCode = {
+      codeId: identifiers.random(),
+      deliveryId,
+      mac: keyring.mac(userId, code),
+      sealed: keyring.seal(code, deliveryId),
+    };
+    return { env: { ...this.plain(caller), newCode }, code };
+  }
+
+  /** What VerifyEmail compares: empty for an empty code. */
+  candidateMacs(userId: string, code: string): readonly CodeMac[] {
+    return code === "" ? [] : this.#sources.keyring.candidateMacs(userId, code);
+  }
+}

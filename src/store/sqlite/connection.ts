@@ -1,0 +1,28 @@
+/** How the database file is opened: for the one writer, and for readers. */
+import Database from "better-sqlite3";
+
+const BUSY_TIMEOUT_MS = 5_000;
+const CACHE_KIBIBYTES = 64 * 1024;
+/** Pages between checkpoints: 16 MiB of log, so that a checkpoint is rare and still short. */
+const CHECKPOINT_PAGES = 4_096;
+
+/**
+ * The writer's connection. synchronous=FULL is set explicitly: better-sqlite3 compiles SQLite with NORMAL as the default
+ * for WAL, under which an acknowledged commit can be lost with the power.
+ */
+export function openForWriting(path: string): Database.Database {
+  const database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  database.pragma("journal_mode = WAL");
+  database.pragma("synchronous = FULL");
+  database.pragma(`cache_size = -${CACHE_KIBIBYTES}`);
+  database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  database.pragma("temp_store = MEMORY");
+  return database;
+}
+
+/** A reader sees what was committed to disk, never what a transaction is about to write. */
+export function openForReading(path: string): Database.Database {
+  const database = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  database.pragma("temp_store = MEMORY");
+  return database;
+}

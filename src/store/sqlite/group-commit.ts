@@ -1,0 +1,177 @@
+/**
+ * The main thread's side of the writer thread: a bounded queue and group commit.
+ *
+ * One batch is with the writer at a time. What arrives meanwhile waits and travels together in the next message, so that
+ * all of it shares one transaction and one sync; a lone task never waits. A full queue refuses: nothing was executed.
+ *
+ * States: `open`; `unavailable`, when the last batch failed as a whole: tasks are still tried, and a probe finds out when
+ * writes succeed again; `failed`, when durability is in doubt or the thread died: everything is refused from then on.
+ */
+import { Worker } from "node:worker_threads";
+import { failure, FailureError } from "../../verification/failures.ts";
+import type { Commit } from "../store.ts";
+import type { BatchResult, FromWriter, ToWriter, WriteResult, WriteTask } from "./messages.ts";
+import { workerFile } from "./worker-file.ts";
+
+const MAX_BATCH_TASKS = 256;
+const PROBE_INTERVAL_MS = 500;
+/** What an overloaded caller is told to wait: several full batches. */
+const OVERLOAD_RETRY_MS = 250;
+const UNAVAILABLE_RETRY_MS = 1_000;
+
+export interface GroupCommitOptions {
+  readonly path: string;
+  /** Tasks that may wait for their batch before further ones are refused. Default 8,192. */
+  readonly maxWaitingTasks?: number;
+  readonly onCommit: (commit: Commit) => void;
+}
+
+interface Waiting {
+  readonly task: WriteTask;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class GroupCommit {
+  readonly #worker: Worker;
+  readonly #maxWaiting: number;
+  readonly #onCommit: (commit: Commit) => void;
+  readonly #failed = Promise.withResolvers<Error>();
+  #state: "open" | "unavailable" | "failed" = "open";
+  #waiting: Waiting[] = [];
+  #inFlight: readonly Waiting[] | undefined;
+  #probe: NodeJS.Timeout | undefined;
+  #closing: PromiseWithResolvers<void> | undefined;
+
+  private constructor(worker: Worker, options: GroupCommitOptions) {
+    this.#worker = worker;
+    this.#maxWaiting = options.maxWaitingTasks ?? 8_192;
+    this.#onCommit = options.onCommit;
+    worker.on("message", (message: FromWriter) => this.#receive(message));
+    worker.on("error", (error) => this.#fail(error));
+    worker.on("exit", () => this.#exited());
+  }
+
+  /** Starts the thread. @throws Error when the database cannot be opened */
+  static async open(options: GroupCommitOptions): Promise<GroupCommit> {
+    const worker = new Worker(workerFile("writer-thread", import.meta.url), { workerData: { path: options.path } });
+    await new Promise<void>((resolve, reject) => {
+      worker.once("error", reject);
+      worker.once("message", (message: FromWriter) => {
+        worker.off("error", reject);
+        if (message.kind === "openFailed") reject(message.error);
+        else resolve();
+      });
+    });
+    return new GroupCommit(worker, options);
+  }
+
+  get failed(): Promise<Error> {
+    return this.#failed.promise;
+  }
+
+  get isHealthy(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Resolves with the task's value once its commit is on disk. */
+  submit(task: WriteTask): Promise<unknown> {
+    if (this.#state === "failed" || this.#closing !== undefined) return Promise.reject(unavailable());
+    if (this.#waiting.length >= this.#maxWaiting) {
+      return Promise.reject(new FailureError(failure("OVERLOADED", { retryAfterMs: OVERLOAD_RETRY_MS })));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ task, resolve, reject });
+      this.#flush();
+    });
+  }
+
+  /** Runs what is queued, closes the database and ends the thread. */
+  async close(): Promise<void> {
+    if (this.#state === "failed") return;
+    this.#closing ??= Promise.withResolvers<void>();
+    clearInterval(this.#probe);
+    this.#flush();
+    await this.#closing.promise;
+  }
+
+  #flush(): void {
+    if (this.#inFlight !== undefined || this.#state === "failed") return;
+    if (this.#waiting.length === 0) {
+      if (this.#closing !== undefined) this.#send({ kind: "close" });
+      return;
+    }
+    const batch = this.#waiting.splice(0, MAX_BATCH_TASKS);
+    this.#inFlight = batch;
+    this.#send({ kind: "batch", tasks: batch.map((waiting) => waiting.task) });
+  }
+
+  #send(message: ToWriter): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromWriter): void {
+    if (message.kind === "batch") this.#settle(message.result);
+    if (message.kind === "closed") this.#closing?.resolve();
+  }
+
+  #settle(result: BatchResult): void {
+    const batch = this.#inFlight ?? [];
+    this.#inFlight = undefined;
+    if (result.kind === "inDoubt") {
+      for (const { reject } of batch) reject(unavailable(result.error));
+      this.#fail(result.error);
+      return;
+    }
+    if (result.kind === "unavailable") {
+      for (const { reject } of batch) reject(unavailable(result.error));
+      this.#becomeUnavailable();
+    } else {
+      this.#becomeOpen();
+      batch.forEach((waiting, index) => settleOne(waiting, result.results[index]));
+      this.#onCommit({ position: result.position, queuedMail: result.queuedMail });
+    }
+    this.#flush();
+  }
+
+  #becomeUnavailable(): void {
+    if (this.#state === "failed") return;
+    this.#state = "unavailable";
+    this.#probe ??= setInterval(() => {
+      if (this.#inFlight === undefined) this.submit({ kind: "probe" }).catch(() => {});
+    }, PROBE_INTERVAL_MS).unref();
+  }
+
+  #becomeOpen(): void {
+    this.#state = "open";
+    clearInterval(this.#probe);
+    this.#probe = undefined;
+  }
+
+  #fail(error: Error): void {
+    this.#state = "failed";
+    clearInterval(this.#probe);
+    for (const { reject } of [...(this.#inFlight ?? []), ...this.#waiting]) reject(unavailable(error));
+    this.#inFlight = undefined;
+    this.#waiting = [];
+    this.#failed.resolve(error);
+    this.#closing?.resolve();
+    void this.#worker.terminate();
+  }
+
+  #exited(): void {
+    if (this.#closing === undefined) this.#fail(new Error("the writer thread ended"));
+    else this.#closing.resolve();
+  }
+}
+
+function settleOne(waiting: Waiting, result: WriteResult | undefined): void {
+  if (result === undefined) waiting.reject(new Error("the writer answered fewer results than tasks"));
+  else if (result.kind === "done") waiting.resolve(result.value);
+  else if (result.kind === "refused") waiting.reject(new FailureError(result.failure));
+  else waiting.reject(result.error);
+}
+
+function unavailable(cause?: Error): FailureError {
+  return new FailureError(failure("STORE_UNAVAILABLE", { retryAfterMs: UNAVAILABLE_RETRY_MS }), { cause });
+}

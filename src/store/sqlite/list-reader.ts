@@ -1,0 +1,59 @@
+/** The main thread's side of the list thread, which starts with the first list. */
+import { Worker } from "node:worker_threads";
+import { failure, FailureError } from "../../verification/failures.ts";
+import type { UserPage, UserQuery } from "../user-query.ts";
+import type { ListRequest, ListResponse } from "./list-thread.ts";
+import { workerFile } from "./worker-file.ts";
+
+const MAX_WAITING_LISTS = 64;
+const OVERLOAD_RETRY_MS = 1_000;
+
+export class ListReader {
+  readonly #path: string;
+  readonly #waiting = new Map<number, PromiseWithResolvers<UserPage>>();
+  #worker: Worker | undefined;
+  #nextId = 1;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  list(query: UserQuery): Promise<UserPage> {
+    if (this.#waiting.size >= MAX_WAITING_LISTS) {
+      return Promise.reject(new FailureError(failure("OVERLOADED", { retryAfterMs: OVERLOAD_RETRY_MS })));
+    }
+    const id = this.#nextId++;
+    const answer = Promise.withResolvers<UserPage>();
+    this.#waiting.set(id, answer);
+    this.#worker ??= this.#start();
+    this.#worker.postMessage({ id, query } satisfies ListRequest);
+    return answer.promise;
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  #start(): Worker {
+    const worker = new Worker(workerFile("list-thread", import.meta.url), { workerData: { path: this.#path } });
+    worker.on("message", (response: ListResponse) => this.#receive(response));
+    worker.on("error", (error) => this.#end(error));
+    worker.on("exit", () => this.#end(new Error("the list thread ended")));
+    return worker;
+  }
+
+  #receive(response: ListResponse): void {
+    const answer = this.#waiting.get(response.id);
+    this.#waiting.delete(response.id);
+    if (response.kind === "page") answer?.resolve(response.page);
+    else if (response.kind === "timedOut") answer?.reject(new FailureError(failure("QUERY_TIMED_OUT")));
+    else answer?.reject(response.error);
+  }
+
+  /** The next list starts a new thread. */
+  #end(error: Error): void {
+    this.#worker = undefined;
+    for (const answer of this.#waiting.values()) answer.reject(error);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The tables, as numbered migrations. A migration never changes once it was released; `user_version` tells how many ran.
+ *
+ * - `events` is the record: append-only, in commit order, without a secondary index. `previous` chains the events of one
+ *   aggregate, newest to oldest, so that one aggregate's history is read by point look-ups.
+ * - `aggregates` holds the snapshot that commands load. `users` repeats what lists search; it changes only when that does.
+ * - `outbox_due` covers pending rows only, so it stays as small as the backlog.
+ */
+import type { Database } from "better-sqlite3";
+
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE metadata (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
+
+  CREATE TABLE events (
+    position        INTEGER PRIMARY KEY,
+    previous        INTEGER NOT NULL,
+    aggregate_type  TEXT NOT NULL,
+    aggregate_id    TEXT NOT NULL,
+    sequence        INTEGER NOT NULL,
+    type            TEXT NOT NULL,
+    payload         TEXT NOT NULL,
+    created_at_ms   INTEGER NOT NULL,
+    organization_id TEXT NOT NULL,
+    editor          TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE aggregates (
+    type     TEXT NOT NULL,
+    id       TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    state    TEXT NOT NULL,
+    PRIMARY KEY (type, id)
+  ) WITHOUT ROWID, STRICT;
+
+  CREATE TABLE claims (
+    scope        TEXT NOT NULL,
+    value        TEXT NOT NULL,
+    aggregate_id TEXT NOT NULL,
+    PRIMARY KEY (scope, value)
+  ) WITHOUT ROWID, STRICT;
+
+  CREATE TABLE buckets (
+    bucket        TEXT PRIMARY KEY,
+    used          INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) WITHOUT ROWID, STRICT;
+
+  CREATE TABLE users (
+    id              TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL,
+    status          TEXT NOT NULL,
+    username        TEXT NOT NULL,
+    given_name      TEXT NOT NULL,
+    family_name     TEXT NOT NULL,
+    nick_name       TEXT NOT NULL,
+    display_name    TEXT NOT NULL,
+    email           TEXT NOT NULL,
+    created_at_ms   INTEGER NOT NULL
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX users_username ON users (username);
+  CREATE INDEX users_email ON users (email);
+
+  CREATE TABLE access_tokens (
+    hash               TEXT PRIMARY KEY,
+    token_id           TEXT NOT NULL UNIQUE,
+    service_account_id TEXT NOT NULL
+  ) WITHOUT ROWID, STRICT;
+
+  CREATE TABLE outbox (
+    id              INTEGER PRIMARY KEY,
+    delivery_id     TEXT NOT NULL,
+    code_id         TEXT NOT NULL,
+    user_id         TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    recipient       TEXT NOT NULL,
+    url_template    TEXT NOT NULL,
+    sealed_code     TEXT,
+    queued_at_ms    INTEGER NOT NULL,
+    expires_at_ms   INTEGER NOT NULL,
+    state           TEXT NOT NULL,
+    due_at_ms       INTEGER,
+    attempt         INTEGER NOT NULL DEFAULT 0,
+    lease_id        TEXT,
+    problem         TEXT,
+    ended_at_ms     INTEGER
+  ) STRICT;
+  CREATE INDEX outbox_due ON outbox (due_at_ms) WHERE due_at_ms IS NOT NULL;
+
+  CREATE TABLE inbox (
+    id             INTEGER PRIMARY KEY,
+    delivery_id    TEXT NOT NULL UNIQUE,
+    received_at_ms INTEGER NOT NULL,
+    sealed         TEXT NOT NULL
+  ) STRICT;
+  `,
+];
+
+/** Brings the database up to date. @throws Error when a newer version wrote it */
+export function migrate(database: Database): void {
+  const applied = database.pragma("user_version", { simple: true }) as number;
+  if (applied > MIGRATIONS.length) {
+    throw new Error(
+      `the database has schema version ${applied}, this program knows ${MIGRATIONS.length}: run a newer Countersign`,
+    );
+  }
+  for (let version = applied; version < MIGRATIONS.length; version++) {
+    database.transaction(() => {
+      database.exec(MIGRATIONS[version] ?? "");
+      database.pragma(`user_version = ${version + 1}`);
+    })();
+  }
+}

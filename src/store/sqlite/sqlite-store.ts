@@ -1,0 +1,191 @@
+/** The Store on one SQLite file: writes through one thread with group commit, point reads at once, lists on a thread. */
+import type { Database, Statement } from "better-sqlite3";
+import type { AggregateStates, AggregateType, Command, ReplyOf } from "../../verification/aggregates.ts";
+import type { ClaimKey } from "../../verification/decider.ts";
+import type { Environment } from "../../verification/environment.ts";
+import type { OrganizationState } from "../../verification/organization.ts";
+import type { ServiceAccountState } from "../../verification/service-account.ts";
+import type { UserState } from "../../verification/user/state.ts";
+import type {
+  AccessTokenRecord,
+  ClaimedDelivery,
+  Commit,
+  MaintenanceTask,
+  RecordedEvent,
+  SealedInboxMail,
+  Settlement,
+  Store,
+} from "../store.ts";
+import type { UserPage, UserQuery } from "../user-query.ts";
+import { openForReading } from "./connection.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { ListReader } from "./list-reader.ts";
+import { acquireLock, type Lock } from "./lock.ts";
+
+export interface SqliteStoreOptions {
+  /** The database file; made when missing. Its lock stands beside it as `<path>.lock`. */
+  readonly path: string;
+  /** Writes that may wait for their batch before further ones are answered OVERLOADED. Default 8,192. */
+  readonly maxWaitingWrites?: number;
+}
+
+export class SqliteStore implements Store {
+  readonly failed: Promise<Error>;
+  readonly #lock: Lock;
+  readonly #writes: GroupCommit;
+  readonly #reader: Database;
+  readonly #lists: ListReader;
+  readonly #statements: ReturnType<typeof prepare>;
+  readonly #listeners: Set<(commit: Commit) => void>;
+
+  private constructor(
+    path: string,
+    lock: Lock,
+    writes: GroupCommit,
+    listeners: Set<(commit: Commit) => void>,
+  ) {
+    this.#lock = lock;
+    this.#writes = writes;
+    this.#listeners = listeners;
+    this.#reader = openForReading(path);
+    this.#lists = new ListReader(path);
+    this.#statements = prepare(this.#reader);
+    this.failed = writes.failed;
+  }
+
+  /** @throws LockedError when another process serves this database; Error when it cannot be opened or is newer */
+  static async open({ path, maxWaitingWrites }: SqliteStoreOptions): Promise<SqliteStore> {
+    const lock = acquireLock(`${path}.lock`);
+    const listeners = new Set<(commit: Commit) => void>();
+    try {
+      const writes = await GroupCommit.open({
+        path,
+        ...(maxWaitingWrites !== undefined && { maxWaitingTasks: maxWaitingWrites }),
+        onCommit: (commit) => {
+          for (const listener of listeners) listener(commit);
+        },
+      });
+      return new SqliteStore(path, lock, writes, listeners);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  async execute<C extends Command>(command: C, env: Environment): Promise<ReplyOf<C>> {
+    return (await this.#writes.submit({ kind: "execute", command, env })) as ReplyOf<C>;
+  }
+
+  async claimDeliveries(count: number, nowMs: number, leaseUntilMs: number): Promise<ClaimedDelivery[]> {
+    return (await this.#writes.submit({ kind: "claim", count, nowMs, leaseUntilMs })) as ClaimedDelivery[];
+  }
+
+  async settleDeliveries(settlements: readonly Settlement[], env: Environment): Promise<{ stale: number }> {
+    return (await this.#writes.submit({ kind: "settle", settlements, env })) as { stale: number };
+  }
+
+  nextDeliveryDueMs(): Promise<number | undefined> {
+    const row = this.#statements.nextDue.get() as { due: number | null };
+    return Promise.resolve(row.due ?? undefined);
+  }
+
+  findUser(userId: string): Promise<UserState | undefined> {
+    return Promise.resolve(this.#find("user", userId));
+  }
+
+  findOrganization(organizationId: string): Promise<OrganizationState | undefined> {
+    return Promise.resolve(this.#find("organization", organizationId));
+  }
+
+  findServiceAccount(serviceAccountId: string): Promise<ServiceAccountState | undefined> {
+    return Promise.resolve(this.#find("service_account", serviceAccountId));
+  }
+
+  findClaim({ scope, value }: ClaimKey): Promise<string | undefined> {
+    const row = this.#statements.claim.get(scope, value) as { aggregate_id: string } | undefined;
+    return Promise.resolve(row?.aggregate_id);
+  }
+
+  findAccessToken(hash: string): Promise<AccessTokenRecord | undefined> {
+    const row = this.#statements.accessToken.get(hash) as
+      { hash: string; tokenId: string; serviceAccountId: string } | undefined;
+    const serviceAccount = row && this.#find("service_account", row.serviceAccountId);
+    return Promise.resolve(row && serviceAccount && { ...row, serviceAccount });
+  }
+
+  listUsers(query: UserQuery): Promise<UserPage> {
+    return this.#lists.list(query);
+  }
+
+  readEvents(afterPosition: number, limit: number): Promise<RecordedEvent[]> {
+    const rows = this.#statements.events.all(afterPosition, limit) as (Omit<RecordedEvent, "payload"> & {
+      payload: string;
+    })[];
+    return Promise.resolve(rows.map((row) => ({ ...row, payload: JSON.parse(row.payload) as object })));
+  }
+
+  committed(listener: (commit: Commit) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async setMetadata(key: string, value: string, when: "always" | "if absent"): Promise<string> {
+    const task = { kind: "setMetadata", key, value, onlyIfAbsent: when === "if absent" } as const;
+    return (await this.#writes.submit(task)) as string;
+  }
+
+  getMetadata(key: string): Promise<string | undefined> {
+    const row = this.#statements.metadata.get(key) as { value: string } | undefined;
+    return Promise.resolve(row?.value);
+  }
+
+  async addInboxMail(mail: SealedInboxMail): Promise<void> {
+    await this.#writes.submit({ kind: "addInboxMail", mail });
+  }
+
+  listInboxMails(limit: number): Promise<SealedInboxMail[]> {
+    return Promise.resolve(this.#statements.inbox.all(limit) as SealedInboxMail[]);
+  }
+
+  async maintain(task: MaintenanceTask): Promise<void> {
+    await this.#writes.submit({ kind: "maintain", task });
+  }
+
+  isHealthy(): boolean {
+    return this.#writes.isHealthy;
+  }
+
+  async close(): Promise<void> {
+    await this.#writes.close();
+    await this.#lists.close();
+    this.#reader.close();
+    this.#lock.release();
+  }
+
+  #find<Type extends AggregateType>(type: Type, id: string): AggregateStates[Type] | undefined {
+    const row = this.#statements.aggregate.get(type, id) as { state: string } | undefined;
+    return row && (JSON.parse(row.state) as AggregateStates[Type]);
+  }
+}
+
+function prepare(
+  database: Database,
+): Record<"aggregate" | "claim" | "accessToken" | "nextDue" | "events" | "metadata" | "inbox", Statement> {
+  return {
+    aggregate: database.prepare("SELECT state FROM aggregates WHERE type = ? AND id = ?"),
+    claim: database.prepare("SELECT aggregate_id FROM claims WHERE scope = ? AND value = ?"),
+    accessToken: database.prepare(
+      `SELECT hash, token_id AS tokenId, service_account_id AS serviceAccountId FROM access_tokens WHERE hash = ?`,
+    ),
+    nextDue: database.prepare("SELECT min(due_at_ms) AS due FROM outbox WHERE due_at_ms IS NOT NULL"),
+    events: database.prepare(
+      `SELECT position, aggregate_type AS aggregateType, aggregate_id AS aggregateId, sequence, type, payload,
+         created_at_ms AS createdAtMs, organization_id AS organizationId, editor
+       FROM events WHERE position > ? ORDER BY position LIMIT ?`,
+    ),
+    metadata: database.prepare("SELECT value FROM metadata WHERE key = ?"),
+    inbox: database.prepare(
+      `SELECT delivery_id AS deliveryId, received_at_ms AS receivedAtMs, sealed FROM inbox ORDER BY id DESC LIMIT ?`,
+    ),
+  };
+}

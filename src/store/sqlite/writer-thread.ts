@@ -1,0 +1,30 @@
+/** Entry of the writer thread: opens the database, runs one batch at a time, answers each with one message. */
+import { parentPort, workerData } from "node:worker_threads";
+import { openForWriting } from "./connection.ts";
+import type { FromWriter, ToWriter } from "./messages.ts";
+import { migrate } from "./schema.ts";
+import { Writer } from "./writer.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("writer-thread runs as a worker");
+const say = (message: FromWriter) => port.postMessage(message);
+
+try {
+  const { path } = workerData as { path: string };
+  const database = openForWriting(path);
+  migrate(database);
+  const writer = new Writer(database);
+  port.on("message", (message: ToWriter) => {
+    if (message.kind === "close") {
+      database.close();
+      say({ kind: "closed" });
+      port.close();
+      return;
+    }
+    say({ kind: "batch", result: writer.run(message.tasks) });
+  });
+  say({ kind: "ready" });
+} catch (error) {
+  say({ kind: "openFailed", error: error instanceof Error ? error : new Error(String(error)) });
+  port.close();
+}

@@ -1,0 +1,297 @@
+/**
+ * The only code that writes the database: runs batches of tasks, each batch in one transaction with one sync.
+ *
+ * A task that throws is rolled back to its savepoint and never spoils its neighbours. An error of the file itself (full
+ * disk, failed write) spoils the batch; a failed sync, or an error in COMMIT that is none of "full" or "busy", leaves
+ * durability in doubt and the process must end.
+ */
+import type { Database, Statement } from "better-sqlite3";
+import { aggregateOf, deciderOf, type AggregateId, type Command } from "../../verification/aggregates.ts";
+import type { Caller } from "../../verification/caller.ts";
+import { claimText, type AggregateHead, type Decision, type DomainEvent, type FactKey, type Facts } from "../../verification/decider.ts";
+import type { Environment } from "../../verification/environment.ts";
+import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
+import { Projections } from "./projections.ts";
+
+/** The dev inbox keeps this many mails; older ones make room. */
+const INBOX_MAX_MAILS = 500;
+
+export class Writer {
+  readonly #database: Database;
+  readonly #outbox: Outbox;
+  readonly #projections: Projections;
+  readonly #statements: ReturnType<typeof prepare>;
+  #position: number;
+  #queuedMail = false;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#outbox = new Outbox(database);
+    this.#projections = new Projections(database);
+    this.#statements = prepare(database);
+    this.#position = this.#lastPosition();
+  }
+
+  run(tasks: readonly WriteTask[]): BatchResult {
+    const { begin, commit } = this.#statements;
+    this.#queuedMail = false;
+    let committing = false;
+    try {
+      begin.run();
+      const results = tasks.map((task) => this.#attempt(task));
+      committing = true;
+      commit.run();
+      return { kind: "committed", results, position: this.#position, queuedMail: this.#queuedMail };
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#rollBack();
+      return { kind: leavesDoubt(error, committing) ? "inDoubt" : "unavailable", error };
+    }
+  }
+
+  #rollBack(): void {
+    // SQLite ends the transaction by itself after some errors.
+    if (this.#database.inTransaction) this.#statements.rollback.run();
+    this.#position = this.#lastPosition();
+  }
+
+  #lastPosition(): number {
+    return (this.#statements.lastPosition.get() as { position: number }).position;
+  }
+
+  #attempt(task: WriteTask): WriteResult {
+    const { savepoint, release, rollbackTo } = this.#statements;
+    const position = this.#position;
+    savepoint.run();
+    try {
+      const result = this.#perform(task);
+      release.run();
+      return result;
+    } catch (error) {
+      if (isFileError(error) || !this.#database.inTransaction) throw error;
+      rollbackTo.run();
+      release.run();
+      this.#position = position;
+      return { kind: "error", error: error instanceof Error ? error : new Error(String(error)) };
+    }
+  }
+
+  #perform(task: WriteTask): WriteResult {
+    switch (task.kind) {
+      case "execute":
+        return this.#execute(task.command, task.env);
+      case "claim":
+        return done(this.#outbox.claim(task.count, task.nowMs, task.leaseUntilMs));
+      case "settle":
+        return done({ stale: this.#settle(task) });
+      case "setMetadata":
+        return done(this.#setMetadata(task.key, task.value, task.onlyIfAbsent));
+      case "addInboxMail":
+        this.#statements.insertInboxMail.run(task.mail);
+        this.#statements.trimInbox.run(INBOX_MAX_MAILS);
+        return done(null);
+      case "maintain":
+        this.#statements.pruneBuckets.run(task.task.nowMs);
+        return done(null);
+      case "probe":
+        this.#setMetadata("probe", String(this.#position), false);
+        return done(null);
+    }
+  }
+
+  #execute(command: Command, env: Environment): WriteResult {
+    const aggregate = aggregateOf(command);
+    const decider = deciderOf(aggregate.type);
+    const loaded = this.#load(aggregate, decider.initial);
+    const facts = this.#facts(decider.needs(loaded.state, command), env.nowMs);
+    const decision = decider.decide(loaded.state, facts, command, env);
+    this.#record(aggregate, loaded, decision, env);
+    return decision.outcome.ok
+      ? done(decision.outcome.reply)
+      : { kind: "refused", failure: decision.outcome.failure };
+  }
+
+  #load(aggregate: AggregateId, initial: AggregateHead): { state: AggregateHead; position: number } {
+    const row = this.#statements.selectAggregate.get(aggregate.type, aggregate.id) as
+      { state: string; position: number } | undefined;
+    if (row === undefined) return { state: initial, position: 0 };
+    return { state: JSON.parse(row.state) as AggregateHead, position: row.position };
+  }
+
+  #facts(keys: readonly FactKey[], nowMs: number): Facts {
+    const claims = new Map<string, string>();
+    const organizations = new Set<string>();
+    const buckets = new Map<string, number>();
+    for (const key of keys) {
+      if (key.kind === "claim") {
+        const row = this.#statements.selectClaim.get(key.claim.scope, key.claim.value) as
+          { aggregate_id: string } | undefined;
+        if (row !== undefined) claims.set(claimText(key.claim), row.aggregate_id);
+      } else if (key.kind === "organization") {
+        if (this.#statements.selectAggregate.get("organization", key.organizationId) !== undefined) {
+          organizations.add(key.organizationId);
+        }
+      } else {
+        const row = this.#statements.selectBucket.get(key.bucket, nowMs) as { used: number } | undefined;
+        buckets.set(key.bucket, row?.used ?? 0);
+      }
+    }
+    return { claims, organizations, buckets };
+  }
+
+  #record(
+    aggregate: AggregateId,
+    loaded: { state: AggregateHead; position: number },
+    decision: Decision<DomainEvent, unknown>,
+    env: Environment,
+  ): void {
+    const { insertEvent, upsertAggregate, takeClaim, releaseClaim, debit } = this.#statements;
+    const decider = deciderOf(aggregate.type);
+    const organizationId = decision.organizationId ?? loaded.state.organizationId;
+    let { state, position: previous } = loaded;
+    for (const event of decision.events) {
+      const place = { sequence: state.sequence + 1, createdAtMs: env.nowMs, organizationId };
+      state = decider.evolve(state, event, place);
+      this.#position += 1;
+      insertEvent.run(
+        this.#position,
+        previous,
+        aggregate.type,
+        aggregate.id,
+        place.sequence,
+        event.type,
+        JSON.stringify(event.payload),
+        place.createdAtMs,
+        organizationId,
+        editorOf(env.caller),
+      );
+      previous = this.#position;
+    }
+    if (decision.events.length > 0) {
+      upsertAggregate.run(aggregate.type, aggregate.id, previous, JSON.stringify(state));
+      this.#projections.apply(aggregate, loaded.state, state);
+    }
+    for (const claim of decision.claims) {
+      if (claim.action === "take") takeClaim.run(claim.scope, claim.value, aggregate.id);
+      else releaseClaim.run(claim.scope, claim.value, aggregate.id);
+    }
+    for (const { bucket, amount, expiresAtMs } of decision.debits) {
+      debit.run({ bucket, amount, expiresAtMs, nowMs: env.nowMs });
+    }
+    for (const entry of decision.outbox) {
+      this.#outbox.add(entry, env.nowMs);
+      this.#queuedMail = true;
+    }
+  }
+
+  /** A mail that was sent is an event of its user, recorded with the row's end. */
+  #settle(task: Extract<WriteTask, { kind: "settle" }>): number {
+    let stale = 0;
+    for (const settlement of task.settlements) {
+      const row = this.#outbox.settle(settlement, task.env.nowMs);
+      if (row === undefined) stale += 1;
+      else if (settlement.outcome.state === "sent") {
+        this.#execute({ type: "email.recordSent", userId: row.userId, codeId: row.codeId }, task.env);
+      }
+    }
+    return stale;
+  }
+
+  #setMetadata(key: string, value: string, onlyIfAbsent: boolean): string {
+    const { insertMetadata, upsertMetadata, selectMetadata } = this.#statements;
+    (onlyIfAbsent ? insertMetadata : upsertMetadata).run(key, value);
+    return (selectMetadata.get(key) as { value: string }).value;
+  }
+}
+
+function done(value: unknown): WriteResult {
+  return { kind: "done", value };
+}
+
+function editorOf(caller: Caller): string {
+  return caller.kind === "principal" ? caller.userId : caller.kind;
+}
+
+/** Errors of the file rather than of one statement. */
+function isFileError(error: unknown): boolean {
+  return /^SQLITE_(FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN|NOMEM|PROTOCOL)/.test(sqliteCode(error));
+}
+
+function leavesDoubt(error: unknown, committing: boolean): boolean {
+  const code = sqliteCode(error);
+  if (/^SQLITE_(IOERR_FSYNC|IOERR_DIR_FSYNC|CORRUPT|NOTADB)/.test(code)) return true;
+  return committing && !/^SQLITE_(FULL|BUSY)/.test(code);
+}
+
+function sqliteCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+function prepare(database: Database): Record<
+  | "begin"
+  | "commit"
+  | "rollback"
+  | "savepoint"
+  | "release"
+  | "rollbackTo"
+  | "lastPosition"
+  | "selectAggregate"
+  | "upsertAggregate"
+  | "insertEvent"
+  | "selectClaim"
+  | "takeClaim"
+  | "releaseClaim"
+  | "selectBucket"
+  | "debit"
+  | "pruneBuckets"
+  | "selectMetadata"
+  | "insertMetadata"
+  | "upsertMetadata"
+  | "insertInboxMail"
+  | "trimInbox",
+  Statement
+> {
+  const sql = (text: string) => database.prepare(text);
+  return {
+    begin: sql("BEGIN IMMEDIATE"),
+    commit: sql("COMMIT"),
+    rollback: sql("ROLLBACK"),
+    savepoint: sql("SAVEPOINT task"),
+    release: sql("RELEASE task"),
+    rollbackTo: sql("ROLLBACK TO task"),
+    lastPosition: sql("SELECT coalesce(max(position), 0) AS position FROM events"),
+    selectAggregate: sql("SELECT state, position FROM aggregates WHERE type = ? AND id = ?"),
+    upsertAggregate: sql(
+      `INSERT INTO aggregates (type, id, position, state) VALUES (?, ?, ?, ?)
+       ON CONFLICT (type, id) DO UPDATE SET position = excluded.position, state = excluded.state`,
+    ),
+    insertEvent: sql(
+      `INSERT INTO events (position, previous, aggregate_type, aggregate_id, sequence, type, payload, created_at_ms,
+         organization_id, editor)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    selectClaim: sql("SELECT aggregate_id FROM claims WHERE scope = ? AND value = ?"),
+    takeClaim: sql("INSERT INTO claims (scope, value, aggregate_id) VALUES (?, ?, ?)"),
+    releaseClaim: sql("DELETE FROM claims WHERE scope = ? AND value = ? AND aggregate_id = ?"),
+    selectBucket: sql("SELECT used FROM buckets WHERE bucket = ? AND expires_at_ms > ?"),
+    debit: sql(
+      `INSERT INTO buckets (bucket, used, expires_at_ms) VALUES (@bucket, @amount, @expiresAtMs)
+       ON CONFLICT (bucket) DO UPDATE SET
+         used = CASE WHEN expires_at_ms > @nowMs THEN used + @amount ELSE @amount END,
+         expires_at_ms = CASE WHEN expires_at_ms > @nowMs THEN expires_at_ms ELSE @expiresAtMs END`,
+    ),
+    pruneBuckets: sql("DELETE FROM buckets WHERE expires_at_ms <= ?"),
+    selectMetadata: sql("SELECT value FROM metadata WHERE key = ?"),
+    insertMetadata: sql("INSERT INTO metadata (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"),
+    upsertMetadata: sql(
+      "INSERT INTO metadata (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+    ),
+    insertInboxMail: sql(
+      `INSERT INTO inbox (delivery_id, received_at_ms, sealed) VALUES (@deliveryId, @receivedAtMs, @sealed)
+       ON CONFLICT (delivery_id) DO NOTHING`,
+    ),
+    trimInbox: sql("DELETE FROM inbox WHERE id <= (SELECT max(id) FROM inbox) - ?"),
+  };
+}
+

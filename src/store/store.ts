@@ -1,0 +1,121 @@
+/**
+ * The Store port: everything that outlives the process. Adapters (sqlite/, and one per further database) pass the
+ * contract suite in test/contract/ and never import each other.
+ *
+ * What every adapter promises:
+ * - `execute` loads the aggregate, asks the decider what it needs, lets it decide and writes events, snapshot,
+ *   projections and outbox in ONE transaction. It settles only when that commit is on disk.
+ * - A refusal that the decider returns is committed with its events and debits, then rejects with `FailureError`.
+ * - A command that throws rolls back alone.
+ * - Sequences of an aggregate have neither gap nor twin; the snapshot equals the fold of the events.
+ * - A full queue rejects with OVERLOADED and has executed nothing; a database that cannot take writes rejects with
+ *   STORE_UNAVAILABLE.
+ */
+import type { AggregateType, Command, ReplyOf } from "../verification/aggregates.ts";
+import type { ClaimKey, OutboxEntry } from "../verification/decider.ts";
+import type { Environment } from "../verification/environment.ts";
+import type { OrganizationState } from "../verification/organization.ts";
+import type { ServiceAccountState } from "../verification/service-account.ts";
+import type { UserState } from "../verification/user/state.ts";
+import type { UserPage, UserQuery } from "./user-query.ts";
+
+export interface Store {
+  /** @throws FailureError for refusals, overload and an unavailable database */
+  execute<C extends Command>(command: C, env: Environment): Promise<ReplyOf<C>>;
+
+  /** Takes up to `count` due deliveries under a lease; see the state machine in mail/dispatcher.ts. */
+  claimDeliveries(count: number, nowMs: number, leaseUntilMs: number): Promise<ClaimedDelivery[]>;
+  /** Writes how claimed deliveries went. A settlement whose lease was lost is ignored and counted as stale. */
+  settleDeliveries(settlements: readonly Settlement[], env: Environment): Promise<{ readonly stale: number }>;
+  /** When the next delivery is due, in milliseconds since the Unix epoch; undefined when none is pending. */
+  nextDeliveryDueMs(): Promise<number | undefined>;
+
+  findUser(userId: string): Promise<UserState | undefined>;
+  findOrganization(organizationId: string): Promise<OrganizationState | undefined>;
+  findServiceAccount(serviceAccountId: string): Promise<ServiceAccountState | undefined>;
+  /** Id of the aggregate that holds the claim. */
+  findClaim(claim: ClaimKey): Promise<string | undefined>;
+  /** @param hash SHA-256 of the token, base64url */
+  findAccessToken(hash: string): Promise<AccessTokenRecord | undefined>;
+  /** @throws FailureError QUERY_TIMED_OUT past the query's deadline */
+  listUsers(query: UserQuery): Promise<UserPage>;
+  /** Events in commit order, those after `afterPosition`, at most `limit`. */
+  readEvents(afterPosition: number, limit: number): Promise<RecordedEvent[]>;
+
+  /** Calls the listener after each commit; returns what ends that. */
+  committed(listener: (commit: Commit) => void): () => void;
+
+  /** Keeps a small value beside the data, such as the fingerprint of the key. */
+  setMetadata(key: string, value: string, when: "always" | "if absent"): Promise<string>;
+  getMetadata(key: string): Promise<string | undefined>;
+
+  /** The dev inbox, newest first. Bodies are sealed by the caller. */
+  addInboxMail(mail: SealedInboxMail): Promise<void>;
+  listInboxMails(limit: number): Promise<SealedInboxMail[]>;
+
+  maintain(task: MaintenanceTask): Promise<void>;
+
+  /** Whether writes succeed; asked by health checks. */
+  isHealthy(): boolean;
+  /** Resolves with the reason when durability is in doubt and the process has to end. */
+  readonly failed: Promise<Error>;
+  /** Finishes what is queued, then closes. */
+  close(): Promise<void>;
+}
+
+export type MaintenanceTask =
+  /** Removes counters that are over. */
+  { readonly kind: "pruneBuckets"; readonly nowMs: number };
+
+export interface Commit {
+  /** Position of the last event of the commit. */
+  readonly position: number;
+  /** Whether the commit queued mail. */
+  readonly queuedMail: boolean;
+}
+
+export interface RecordedEvent {
+  /** Place in the log of all events, increasing in commit order. */
+  readonly position: number;
+  readonly aggregateType: AggregateType;
+  readonly aggregateId: string;
+  readonly sequence: number;
+  readonly type: string;
+  readonly payload: object;
+  readonly createdAtMs: number;
+  readonly organizationId: string;
+  /** Who caused it: a principal's id, "anonymous", or "system". */
+  readonly editor: string;
+}
+
+export interface AccessTokenRecord {
+  readonly tokenId: string;
+  readonly hash: string;
+  readonly serviceAccountId: string;
+  readonly serviceAccount: ServiceAccountState;
+}
+
+export type DeliveryState = "queued" | "sending" | "sent" | "retrying" | "failed" | "cancelled" | "expired";
+
+export interface ClaimedDelivery extends OutboxEntry {
+  /** Fences the settlement: a later claim has another lease. */
+  readonly leaseId: string;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  readonly queuedAtMs: number;
+}
+
+export interface Settlement {
+  readonly deliveryId: string;
+  readonly leaseId: string;
+  readonly outcome:
+    | { readonly state: "sent" }
+    | { readonly state: "retrying"; readonly retryAtMs: number; readonly problem: string }
+    | { readonly state: "failed" | "cancelled" | "expired"; readonly problem: string };
+}
+
+export interface SealedInboxMail {
+  readonly deliveryId: string;
+  readonly receivedAtMs: number;
+  readonly sealed: string;
+}
