@@ -1,0 +1,91 @@
+/**
+ * The first start: a default organization, an admin service account, its token.
+ *
+ * Every step can be repeated, so a start that died half-way is finished by the next one. The ids are chosen and stored
+ * first; the token is in its file before its hash is in the database, so there is never a token that nobody has.
+ */
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import type { EnvironmentFactory } from "../store/environment-factory.ts";
+import type { Store } from "../store/store.ts";
+import type { Command } from "../verification/aggregates.ts";
+import { FailureError, type FailureName } from "../verification/failures.ts";
+import { createToken, hashToken } from "./token.ts";
+
+const OWNER_ONLY = 0o600;
+const METADATA_KEY = "bootstrap";
+const ADMIN_USERNAME = "countersign-admin";
+const ADMIN_TOKEN_ID = "admin";
+const DEFAULT_ORGANIZATION_NAME = "Default";
+
+export interface BootstrapOptions {
+  readonly store: Store;
+  readonly environments: EnvironmentFactory;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** A token chosen by the operator; undefined: one is made and written to `tokenFile`. */
+  readonly adminToken: string | undefined;
+  readonly tokenFile: string;
+}
+
+export interface Bootstrapped {
+  readonly organizationId: string;
+  readonly serviceAccountId: string;
+}
+
+export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
+  const { store, environments } = options;
+  const ids = await chooseIds(options);
+  const run = async (command: Command, already: FailureName) => {
+    try {
+      await store.execute(command, environments.plain({ kind: "system" }));
+    } catch (error) {
+      if (!(error instanceof FailureError && error.failure.name === already)) throw error;
+    }
+  };
+  const { organizationId, serviceAccountId } = ids;
+  await run(
+    { type: "organization.add", organizationId, name: DEFAULT_ORGANIZATION_NAME },
+    "ORGANIZATION_ALREADY_EXISTS",
+  );
+  await run(
+    {
+      type: "serviceAccount.add",
+      serviceAccountId,
+      organizationId,
+      username: ADMIN_USERNAME,
+      roles: [{ role: "IAM_OWNER" }],
+    },
+    "SERVICE_ACCOUNT_ALREADY_EXISTS",
+  );
+  const token = options.adminToken ?? (await readOrMakeToken(options));
+  await store.execute(
+    {
+      type: "accessToken.set",
+      tokenId: ADMIN_TOKEN_ID,
+      organizationId,
+      serviceAccountId,
+      hash: hashToken(token),
+    },
+    environments.plain({ kind: "system" }),
+  );
+  return ids;
+}
+
+async function chooseIds({ store, environments }: BootstrapOptions): Promise<Bootstrapped> {
+  const known = await store.getMetadata(METADATA_KEY);
+  const fresh: Bootstrapped = { organizationId: environments.newId(), serviceAccountId: environments.newId() };
+  const stored = known ?? (await store.setMetadata(METADATA_KEY, JSON.stringify(fresh), "if absent"));
+  return JSON.parse(stored) as Bootstrapped;
+}
+
+async function readOrMakeToken({ tokenFile, randomBytes }: BootstrapOptions): Promise<string> {
+  const existing = await readFile(tokenFile, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+  if (existing.trim() !== "") return existing.trim();
+  const token = createToken(randomBytes);
+  await writeFile(tokenFile, `${token}\n`, { mode: OWNER_ONLY });
+  // The mode of writeFile counts for new files only.
+  await chmod(tokenFile, OWNER_ONLY);
+  return token;
+}

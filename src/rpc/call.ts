@@ -1,0 +1,38 @@
+/**
+ * One call, whatever wire format it came in: what the chain and the service implementations see.
+ *
+ * Transport makes a Call, the chain fills in who is calling, the handler reads it.
+ */
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { Caller } from "../verification/caller.ts";
+
+export type WireFormat = "grpc" | "grpc-web" | "connect" | "rest";
+
+/** A value from the URL for a field of the request: its path in proto or JSON names, and its text, decoded. */
+export interface Binding {
+  readonly path: readonly string[];
+  readonly value: string;
+}
+
+export interface Call {
+  readonly method: DescMethodUnary;
+  readonly format: WireFormat;
+  /** Request headers, or metadata. */
+  readonly headers: Headers;
+  /** IP address of the peer, "" where unknown. */
+  readonly peerAddress: string;
+  /** Answered as `x-request-id` and found in the log. */
+  readonly requestId: string;
+  /** Aborted when the client goes away or its deadline passes. */
+  readonly signal: AbortSignal;
+  /** Set on the decoded request before it is validated. */
+  readonly bindings: readonly Binding[];
+  /** Anonymous until the chain has authenticated the call. */
+  caller: Caller;
+}
+
+/** How a service implements one unary method. */
+export type UnaryHandler<Input extends DescMessage, Output extends DescMessage> = (
+  request: MessageShape<Input>,
+  call: Call,
+) => Promise<MessageInitShape<Output>>;

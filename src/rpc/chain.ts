@@ -1,0 +1,152 @@
+/**
+ * The steps that every unary call takes, whatever its format: authenticate, bind, authorize, validate, call, log.
+ *
+ * Authentication comes before everything, so a caller without a token learns nothing about the request; validation comes
+ * before any rule of the domain. Errors leave the chain as ConnectErrors, mapped here and nowhere else.
+ */
+import { getOption, hasOption, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Logger } from "pino";
+import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
+import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
+import type { Authenticator } from "../access/authenticator.ts";
+import type { Caller, Permission } from "../verification/caller.ts";
+import { failure, FailureError } from "../verification/failures.ts";
+import { applyBindings } from "./bindings.ts";
+import type { Call } from "./call.ts";
+import { reasonOf, toConnectError } from "./errors.ts";
+import { RequestRules } from "./request-rules.ts";
+import { UnservedFields } from "./unserved-fields.ts";
+
+export const ORGANIZATION_HEADER = "x-zitadel-orgid";
+
+/** ZITADEL's option value for "any valid token; finer checks follow in the command". */
+const AUTHENTICATED = "authenticated";
+
+interface MethodAccess {
+  /** Infrastructure (health, reflection) is open to everyone. */
+  readonly isPublic: boolean;
+  readonly anonymous: "allowed" | "refused";
+  /** Asked of the caller before the request is validated. */
+  readonly permission: Permission | undefined;
+}
+
+export interface ChainOptions {
+  readonly authenticator: Authenticator;
+  readonly logger: Logger;
+}
+
+export class Chain {
+  readonly #authenticator: Authenticator;
+  readonly #logger: Logger;
+  readonly #rules = new RequestRules();
+  readonly #unserved = new UnservedFields();
+  readonly #access = new Map<DescMethod, MethodAccess>();
+
+  constructor({ authenticator, logger }: ChainOptions) {
+    this.#authenticator = authenticator;
+    this.#logger = logger;
+    for (const method of UserService.methods) this.#rules.compile(method.input);
+  }
+
+  /** Takes the call through the steps around `next`. @throws ConnectError */
+  async run<Reply>(call: Call, request: Message, next: () => Promise<Reply>): Promise<Reply> {
+    const startedMs = performance.now();
+    try {
+      const access = this.#accessOf(call.method);
+      if (!access.isPublic) call.caller = await this.#authenticate(call, access);
+      applyBindings(call.method.input, request, call.bindings);
+      authorize(call.caller, access);
+      this.#validate(call.method.input, request);
+      const reply = await next();
+      this.#log(call, startedMs, undefined);
+      return reply;
+    } catch (error) {
+      const mapped = toConnectError(error, call.requestId);
+      this.#log(call, startedMs, mapped);
+      throw mapped;
+    }
+  }
+
+  /** For streams, which have no single request: authentication alone. */
+  async open(call: Pick<Call, "headers" | "requestId">, method: DescMethod): Promise<Caller> {
+    const access = this.#accessOf(method);
+    if (access.isPublic) return { kind: "anonymous" };
+    try {
+      return await this.#authenticate(call, access);
+    } catch (error) {
+      throw toConnectError(error, call.requestId);
+    }
+  }
+
+  #accessOf(method: DescMethod): MethodAccess {
+    let access = this.#access.get(method);
+    if (access === undefined) {
+      access = describeAccess(method);
+      this.#access.set(method, access);
+    }
+    return access;
+  }
+
+  async #authenticate(call: Pick<Call, "headers">, access: MethodAccess): Promise<Caller> {
+    const caller = await this.#authenticator.authenticate(call.headers.get("authorization"), access.anonymous);
+    const organizationId = call.headers.get(ORGANIZATION_HEADER);
+    if (caller.kind === "principal" && organizationId !== null && organizationId !== "") {
+      await this.#authenticator.checkOrganization(organizationId);
+    }
+    return caller;
+  }
+
+  #validate(schema: DescMessage, request: Message): void {
+    const violation = this.#rules.check(schema, request);
+    if (violation !== undefined) {
+      throw new FailureError(failure("REQUEST_INVALID", { text: violation.text, fields: [violation.fault] }));
+    }
+    const unserved = this.#unserved.find(schema, request);
+    if (unserved !== undefined) {
+      throw new FailureError(
+        failure("FIELD_NOT_SERVED", {
+          text: `Countersign does not serve the field ${unserved}`,
+          metadata: { field: unserved },
+        }),
+      );
+    }
+  }
+
+  #log(call: Call, startedMs: number, error: ConnectError | undefined): void {
+    const entry = {
+      method: `${call.method.parent.typeName}/${call.method.name}`,
+      format: call.format,
+      code: error === undefined ? "ok" : Code[error.code],
+      ...(error !== undefined && { reason: reasonOf(error) }),
+      durationMs: Math.round((performance.now() - startedMs) * 1_000) / 1_000,
+      principal: call.caller.kind === "principal" ? call.caller.userId : call.caller.kind,
+      requestId: call.requestId,
+    };
+    if (error?.code === Code.Internal) this.#logger.error({ ...entry, err: error.cause }, "call failed");
+    else this.#logger.info(entry, "call");
+  }
+}
+
+function describeAccess(method: DescMethod): MethodAccess {
+  const isPublic = method.parent.typeName.startsWith("grpc.");
+  const permission = hasOption(method, methodOptions)
+    ? getOption(method, methodOptions).authOption?.permission
+    : undefined;
+  return {
+    isPublic,
+    // The code is the credential there; the attempt limits guard it.
+    anonymous: method === UserService.method.verifyEmail ? "allowed" : "refused",
+    permission:
+      permission === undefined || permission === AUTHENTICATED ? undefined : (permission as Permission),
+  };
+}
+
+/** Whether the caller holds the permission anywhere; for which organization is the command's question. */
+function authorize(caller: Caller, { permission }: MethodAccess): void {
+  if (permission === undefined || caller.kind !== "principal") return;
+  if (caller.grants.length === 0) throw new FailureError(failure("MEMBERSHIP_NOT_FOUND"));
+  if (!caller.grants.some((grant) => grant.permissions.includes(permission))) {
+    throw new FailureError(failure("PERMISSION_DENIED_METHOD", { metadata: { permission } }));
+  }
+}
