@@ -44,7 +44,8 @@ export class Authenticator {
   async #findCaller(token: string): Promise<Caller | undefined> {
     const hash = hashToken(token);
     const record = await this.#store.findAccessToken(hash);
-    if (record === undefined || !timingSafeEqual(Buffer.from(record.hash), Buffer.from(hash))) return undefined;
+    if (record === undefined || !timingSafeEqual(Buffer.from(record.hash), Buffer.from(hash)))
+      return undefined;
     return {
       kind: "principal",
       userId: record.serviceAccountId,

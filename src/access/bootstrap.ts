@@ -72,7 +72,10 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
 
 async function chooseIds({ store, environments }: BootstrapOptions): Promise<Bootstrapped> {
   const known = await store.getMetadata(METADATA_KEY);
-  const fresh: Bootstrapped = { organizationId: environments.newId(), serviceAccountId: environments.newId() };
+  const fresh: Bootstrapped = {
+    organizationId: environments.newId(),
+    serviceAccountId: environments.newId(),
+  };
   const stored = known ?? (await store.setMetadata(METADATA_KEY, JSON.stringify(fresh), "if absent"));
   return JSON.parse(stored) as Bootstrapped;
 }

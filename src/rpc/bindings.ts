@@ -48,7 +48,9 @@ function malformed(field: DescField): FailureError {
   );
 }
 
-type Parsed = { readonly ok: true; readonly value: string | number | bigint | boolean } | { readonly ok: false };
+type Parsed =
+  | { readonly ok: true; readonly value: string | number | bigint | boolean }
+  | { readonly ok: false };
 
 const INVALID: Parsed = { ok: false };
 
@@ -76,7 +78,9 @@ function parseValue(field: DescField, text: string): Parsed | undefined {
       return /^\d{1,20}$/.test(text) ? { ok: true, value: BigInt(text) } : INVALID;
     case ScalarType.DOUBLE:
     case ScalarType.FLOAT:
-      return text.trim() !== "" && Number.isFinite(Number(text)) ? { ok: true, value: Number(text) } : INVALID;
+      return text.trim() !== "" && Number.isFinite(Number(text))
+        ? { ok: true, value: Number(text) }
+        : INVALID;
     default:
       return /^-?\d{1,10}$/.test(text) ? { ok: true, value: Number(text) } : INVALID;
   }

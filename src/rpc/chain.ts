@@ -5,7 +5,7 @@
  * before any rule of the domain. Errors leave the chain as ConnectErrors, mapped here and nowhere else.
  */
 import { getOption, hasOption, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
@@ -89,7 +89,10 @@ export class Chain {
   }
 
   async #authenticate(call: Pick<Call, "headers">, access: MethodAccess): Promise<Caller> {
-    const caller = await this.#authenticator.authenticate(call.headers.get("authorization"), access.anonymous);
+    const caller = await this.#authenticator.authenticate(
+      call.headers.get("authorization"),
+      access.anonymous,
+    );
     const organizationId = call.headers.get(ORGANIZATION_HEADER);
     if (caller.kind === "principal" && organizationId !== null && organizationId !== "") {
       await this.#authenticator.checkOrganization(organizationId);

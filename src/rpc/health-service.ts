@@ -1,8 +1,8 @@
 /** grpc.health.v1: whether the service, or one of its services by name, takes calls. "" asks for the whole server. */
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
-  Health,
   HealthCheckResponse_ServingStatus as Status,
+  type Health,
   type HealthCheckRequest,
 } from "../../gen/health/v1/health_pb.ts";
 import { failureToConnectError } from "./errors.ts";

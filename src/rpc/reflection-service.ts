@@ -4,7 +4,13 @@
  * Beside the services' own files it serves those of every error detail: no method refers to them, and without them
  * grpcurl and `buf curl` cannot print errors.
  */
-import { toBinary, type DescFile, type DescMessage, type DescService, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  toBinary,
+  type DescFile,
+  type DescMessage,
+  type DescService,
+  type MessageInitShape,
+} from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectRouter } from "@connectrpc/connect";
 import {
@@ -64,7 +70,10 @@ function answerOne(
       return { case: "allExtensionNumbersResponse", value: { baseTypeName, extensionNumber: numbers } };
     }
     case undefined:
-      return { case: "errorResponse", value: { errorCode: Code.InvalidArgument, errorMessage: "empty request" } };
+      return {
+        case: "errorResponse",
+        value: { errorCode: Code.InvalidArgument, errorMessage: "empty request" },
+      };
   }
 }
 

@@ -51,8 +51,8 @@ export class RequestRules {
 
   #run(checks: readonly Check[], message: Message, path: string): Violation | undefined {
     for (const check of checks) {
-      const violation = check(message, path);
-      if (violation !== undefined) return violation;
+      const found = check(message, path);
+      if (found !== undefined) return found;
     }
     return undefined;
   }
@@ -194,7 +194,8 @@ function isEmptyOneof(value: unknown): boolean {
 }
 
 function stringCheck(rules: StringRules, unsupported: (rule: unknown) => Error): ValueCheck {
-  if (rules.wellKnown.case !== undefined && rules.wellKnown.case !== "email") throw unsupported(rules.wellKnown.case);
+  if (rules.wellKnown.case !== undefined && rules.wellKnown.case !== "email")
+    throw unsupported(rules.wellKnown.case);
   const isEmail = rules.wellKnown.case === "email";
   const length = lengthCheck("runes", rules.minLen, rules.maxLen);
   return (value) => {

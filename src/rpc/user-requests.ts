@@ -2,7 +2,12 @@
 import type { SendEmailVerificationCode, SetHumanEmail } from "../../gen/zitadel/user/v2/email_pb.ts";
 import type { SetHumanProfile } from "../../gen/zitadel/user/v2/user_pb.ts";
 import type { UpdateUserRequest_Human_Profile } from "../../gen/zitadel/user/v2/update_user_pb.ts";
-import type { CodeVerification, EmailChange, NewProfile, Verification } from "../verification/user/commands.ts";
+import type {
+  CodeVerification,
+  EmailChange,
+  NewProfile,
+  Verification,
+} from "../verification/user/commands.ts";
 import type { Gender } from "../verification/user/state.ts";
 
 /** The `verification` oneof as protobuf-es has it, over all messages that carry one. */

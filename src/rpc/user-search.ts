@@ -1,7 +1,11 @@
 /** ListUsers: from SearchQuery messages to a store query. */
 import { TextQueryMethod, type ListQuery } from "../../gen/zitadel/object/v2/object_pb.ts";
-import { Type, type SearchQuery, UserFieldName } from "../../gen/zitadel/user/v2/query_pb.ts";
-import type { ListUsersRequest } from "../../gen/zitadel/user/v2/query_pb.ts";
+import {
+  Type,
+  UserFieldName,
+  type ListUsersRequest,
+  type SearchQuery,
+} from "../../gen/zitadel/user/v2/query_pb.ts";
 import type { TextMethod, UserFilter, UserQuery, UserSort, UserTextField } from "../store/user-query.ts";
 import { failure, FailureError, type FailureName } from "../verification/failures.ts";
 import type { UserStatus } from "../verification/user/state.ts";

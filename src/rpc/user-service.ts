@@ -1,7 +1,6 @@
 /** zitadel.user.v2.UserService: each method turns a message into a command or a query, and the answer into a message. */
-import type { DescService } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
+import type { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
 import type { Store } from "../store/store.ts";
 import type { UserFilter } from "../store/user-query.ts";
@@ -9,8 +8,9 @@ import { checkPermission, type Caller } from "../verification/caller.ts";
 import { failure, FailureError, type FailureName } from "../verification/failures.ts";
 import type { LifeCycleCommandType, UserCommand, UserReply } from "../verification/user/commands.ts";
 import { exists } from "../verification/user/state.ts";
-import type { Call, UnaryHandler } from "./call.ts";
+import type { Call } from "./call.ts";
 import { ORGANIZATION_HEADER } from "./chain.ts";
+import type { UnaryService } from "./service-table.ts";
 import {
   codeVerificationOf,
   emailChangeOf,
@@ -20,14 +20,6 @@ import {
 } from "./user-requests.ts";
 import { detailsOf, wireDetails, wireUser } from "./user-replies.ts";
 import { userQueryOf } from "./user-search.ts";
-
-/** The unary methods of a service as plain functions of (request, call). */
-export type UnaryService<Service extends DescService> = {
-  readonly [Method in keyof Service["method"]]: UnaryHandler<
-    Service["method"][Method]["input"],
-    Service["method"][Method]["output"]
-  >;
-};
 
 export interface UserServiceOptions {
   readonly store: Store;
@@ -68,7 +60,10 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
       runEmailCall({ type: "email.sendCode", userId, verification: codeVerificationOf(verification) }, call),
 
     resendEmailCode: ({ userId, verification }, call) =>
-      runEmailCall({ type: "email.resendCode", userId, verification: codeVerificationOf(verification) }, call),
+      runEmailCall(
+        { type: "email.resendCode", userId, verification: codeVerificationOf(verification) },
+        call,
+      ),
 
     async verifyEmail({ userId, verificationCode }, call) {
       const candidates = environments.candidateMacs(userId, verificationCode);
@@ -216,4 +211,3 @@ function present<Value>(value: Value | undefined): Value {
 function refusal(name: FailureName): FailureError {
   return new FailureError(failure(name));
 }
-

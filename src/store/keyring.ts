@@ -5,7 +5,15 @@
  * mails at rest, one for HMAC-SHA256, under which codes are compared. The newest key makes, every key opens and compares,
  * so that keys can be replaced while codes are on their way. Keys never leave the main thread.
  */
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes, type KeyObject } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+  type KeyObject,
+} from "node:crypto";
 import type { CodeMac } from "../verification/code.ts";
 
 interface Key {
@@ -90,6 +98,8 @@ function deriveKey(secret: Uint8Array): Key {
 
 /** The user's id stands in the MAC, its length before it: a MAC fits one user's one code and nothing else. */
 function codeMac(key: Key, userId: string, code: string): CodeMac {
-  const mac = createHmac("sha256", key.signing).update(`${userId.length}:${userId}${code}`, "utf8").digest("base64");
+  const mac = createHmac("sha256", key.signing)
+    .update(`${userId.length}:${userId}${code}`, "utf8")
+    .digest("base64");
   return { keyId: key.id, mac };
 }

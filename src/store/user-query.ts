@@ -3,8 +3,7 @@ import type { UserState, UserStatus } from "../verification/user/state.ts";
 
 export type TextMethod = "equals" | "startsWith" | "contains" | "endsWith";
 
-export type UserTextField =
-  "username" | "givenName" | "familyName" | "nickName" | "displayName" | "email";
+export type UserTextField = "username" | "givenName" | "familyName" | "nickName" | "displayName" | "email";
 
 export type UserFilter =
   | {

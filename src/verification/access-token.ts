@@ -24,7 +24,14 @@ export type AccessTokenEvent = {
 };
 
 export const accessTokenDecider: Decider<AccessTokenState, AccessTokenCommand, AccessTokenEvent, null> = {
-  initial: { sequence: 0, createdAtMs: 0, changedAtMs: 0, organizationId: "", serviceAccountId: "", hash: "" },
+  initial: {
+    sequence: 0,
+    createdAtMs: 0,
+    changedAtMs: 0,
+    organizationId: "",
+    serviceAccountId: "",
+    hash: "",
+  },
   evolve: (state, event, place) => ({ ...state, ...advance(state, place), ...event.payload }),
   needs: () => [],
   decide(state, _facts, command) {

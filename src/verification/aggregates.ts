@@ -42,8 +42,7 @@ const deciders = {
 };
 
 export function deciderOf(type: AggregateType): AnyDecider {
-  // `aggregateOf` guarantees that a decider only meets its own commands; the type system cannot follow that.
-  return deciders[type] as unknown as AnyDecider;
+  return deciders[type];
 }
 
 /** The aggregate that a command is for. */

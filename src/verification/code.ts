@@ -21,7 +21,11 @@ export interface CodeMac {
  *
  * @param randomBytes source of cryptographically secure bytes
  */
-export function drawCode(alphabet: string, length: number, randomBytes: (count: number) => Uint8Array): string {
+export function drawCode(
+  alphabet: string,
+  length: number,
+  randomBytes: (count: number) => Uint8Array,
+): string {
   const symbols = alphabet.length;
   if (symbols < 2 || symbols > 256) {
     throw new RangeError(`a code alphabet has 2 to 256 symbols, not ${symbols}`);

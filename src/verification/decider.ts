@@ -85,7 +85,8 @@ export interface OutboxEntry {
 }
 
 export type Outcome<Reply> =
-  { readonly ok: true; readonly reply: Reply } | { readonly ok: false; readonly failure: Failure };
+  | { readonly ok: true; readonly reply: Reply }
+  | { readonly ok: false; readonly failure: Failure };
 
 export interface Decision<Event, Reply> {
   readonly events: readonly Event[];

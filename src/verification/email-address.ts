@@ -13,7 +13,8 @@ export interface Mailbox {
 }
 
 export type MailboxResult =
-  { readonly ok: true; readonly mailbox: Mailbox } | { readonly ok: false; readonly problem: string };
+  | { readonly ok: true; readonly mailbox: Mailbox }
+  | { readonly ok: false; readonly problem: string };
 
 /** RFC 5321 section 4.5.3.1: octets of the local part, and of the path less its angle brackets. */
 const MAX_LOCAL_PART_BYTES = 64;

@@ -39,7 +39,8 @@ export const failureCatalogue = {
     reason: "URL_TEMPLATE_INVALID",
     id: "DOMAIN-oGh5e",
     text: "URL Template is invalid",
-    remedy: "Send an absolute https URL whose only placeholders are {{.UserID}}, {{.Code}} and {{.OrgID}}, none of them in scheme or host.",
+    remedy:
+      "Send an absolute https URL whose only placeholders are {{.UserID}}, {{.Code}} and {{.OrgID}}, none of them in scheme or host.",
   },
   URL_TEMPLATE_UNKNOWN_FIELD: {
     code: "invalid_argument",

@@ -79,7 +79,8 @@ export function checkLinkTemplate(text: string, policy: LinkPolicy): LinkTemplat
   if (!parsed.ok) return parsed;
   const head = typeof parsed.template[0] === "string" ? parsed.template[0] : "";
   const literalOrigin = parsed.template.length > 1 ? ORIGIN.test(head) : /^https?:\/\/[^/?#]/i.test(head);
-  if (!literalOrigin) return refuse("URL_TEMPLATE_MALFORMED", "not an absolute http(s) URL with a fixed host");
+  if (!literalOrigin)
+    return refuse("URL_TEMPLATE_MALFORMED", "not an absolute http(s) URL with a fixed host");
   const url = URL.parse(render(parsed.template, { UserID: "1", Code: "1", OrgID: "1" }));
   if (url === null) return refuse("URL_TEMPLATE_MALFORMED", "not a URL");
   // The text too, for the URL parser forgets an empty "user@".

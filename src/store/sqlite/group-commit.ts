@@ -48,13 +48,15 @@ export class GroupCommit {
     this.#maxWaiting = options.maxWaitingTasks ?? 8_192;
     this.#onCommit = options.onCommit;
     worker.on("message", (message: FromWriter) => this.#receive(message));
-    worker.on("error", (error) => this.#fail(error));
+    worker.on("error", (error: Error) => this.#fail(error));
     worker.on("exit", () => this.#exited());
   }
 
   /** Starts the thread. @throws Error when the database cannot be opened */
   static async open(options: GroupCommitOptions): Promise<GroupCommit> {
-    const worker = new Worker(workerFile("writer-thread", import.meta.url), { workerData: { path: options.path } });
+    const worker = new Worker(workerFile("writer-thread", import.meta.url), {
+      workerData: { path: options.path },
+    });
     await new Promise<void>((resolve, reject) => {
       worker.once("error", reject);
       worker.once("message", (message: FromWriter) => {

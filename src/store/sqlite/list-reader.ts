@@ -35,9 +35,11 @@ export class ListReader {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerFile("list-thread", import.meta.url), { workerData: { path: this.#path } });
+    const worker = new Worker(workerFile("list-thread", import.meta.url), {
+      workerData: { path: this.#path },
+    });
     worker.on("message", (response: ListResponse) => this.#receive(response));
-    worker.on("error", (error) => this.#end(error));
+    worker.on("error", (error: Error) => this.#end(error));
     worker.on("exit", () => this.#end(new Error("the list thread ended")));
     return worker;
   }

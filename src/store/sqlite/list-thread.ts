@@ -15,7 +15,10 @@ export type ListResponse =
   | { readonly id: number; readonly kind: "timedOut" }
   | { readonly id: number; readonly kind: "error"; readonly error: Error };
 
-const LAST_POSITION: Sql = { text: "SELECT coalesce(max(position), 0) AS position FROM events", parameters: [] };
+const LAST_POSITION: Sql = {
+  text: "SELECT coalesce(max(position), 0) AS position FROM events",
+  parameters: [],
+};
 
 class TimedOut extends Error {}
 
@@ -26,7 +29,7 @@ let deadlineMs = 0;
 database.function("fold", { deterministic: true }, (text) => String(text).toLowerCase());
 // Not deterministic, so that SQLite asks again for every row: the only way to stop a running statement from within.
 database.function("within_deadline", { deterministic: false }, () => {
-  if (performance.now() > deadlineMs) throw new TimedOut();
+  if (performance.now() >= deadlineMs) throw new TimedOut();
   return 1;
 });
 
@@ -56,7 +59,6 @@ function listUsers(query: UserQuery): UserPage {
     position: all<{ position: number }>(LAST_POSITION)[0]?.position ?? 0,
   }))();
 }
-
 
 function all<Row>({ text, parameters }: Sql): Row[] {
   return database.prepare(text).all(...parameters) as Row[];

@@ -9,7 +9,12 @@ export type WriteTask =
   | { readonly kind: "execute"; readonly command: Command; readonly env: Environment }
   | { readonly kind: "claim"; readonly count: number; readonly nowMs: number; readonly leaseUntilMs: number }
   | { readonly kind: "settle"; readonly settlements: readonly Settlement[]; readonly env: Environment }
-  | { readonly kind: "setMetadata"; readonly key: string; readonly value: string; readonly onlyIfAbsent: boolean }
+  | {
+      readonly kind: "setMetadata";
+      readonly key: string;
+      readonly value: string;
+      readonly onlyIfAbsent: boolean;
+    }
   | { readonly kind: "addInboxMail"; readonly mail: SealedInboxMail }
   | { readonly kind: "maintain"; readonly task: MaintenanceTask }
   /** Writes a row, to find out whether writes succeed again. */
@@ -34,7 +39,8 @@ export type BatchResult =
   | { readonly kind: "inDoubt"; readonly error: Error };
 
 export type ToWriter =
-  { readonly kind: "batch"; readonly tasks: readonly WriteTask[] } | { readonly kind: "close" };
+  | { readonly kind: "batch"; readonly tasks: readonly WriteTask[] }
+  | { readonly kind: "close" };
 
 export type FromWriter =
   | { readonly kind: "ready" }

@@ -108,7 +108,8 @@ export class SqliteStore implements Store {
 
   findAccessToken(hash: string): Promise<AccessTokenRecord | undefined> {
     const row = this.#statements.accessToken.get(hash) as
-      { hash: string; tokenId: string; serviceAccountId: string } | undefined;
+      | { hash: string; tokenId: string; serviceAccountId: string }
+      | undefined;
     const serviceAccount = row && this.#find("service_account", row.serviceAccountId);
     return Promise.resolve(row && serviceAccount && { ...row, serviceAccount });
   }

@@ -21,7 +21,7 @@ const COLUMNS: Record<UserSort, string> = {
 /** Both statements call `within_deadline()` for every row looked at; it throws once the time is up. */
 export function listUsersSql(query: UserQuery): { readonly page: Sql; readonly total: Sql } {
   const where = condition(query.filter);
-  const from = `FROM users u WHERE within_deadline() AND ${where.text}`;
+  const from = `FROM users u WHERE within_deadline() AND (${where.text})`;
   const direction = query.ascending ? "ASC" : "DESC";
   return {
     page: {
@@ -53,14 +53,25 @@ function condition(filter: UserFilter): Sql {
     case "or": {
       const parts = filter.filters.map(condition);
       const empty = filter.kind === "and" ? "TRUE" : "FALSE";
-      const joined = parts.map((part) => `(${part.text})`).join(` ${filter.kind.toUpperCase()} `);
-      return { text: joined || empty, parameters: parts.flatMap((part) => part.parameters) };
+      const texts = parts.map((part) => part.text);
+      return {
+        text: texts.length === 0 ? empty : joined(texts, filter.kind.toUpperCase()),
+        parameters: parts.flatMap((part) => part.parameters),
+      };
     }
     case "all":
       return { text: "TRUE", parameters: [] };
     case "nothing":
       return { text: "FALSE", parameters: [] };
   }
+}
+
+/** Joins by halves: SQLite takes expressions up to 1,000 levels deep, and a chain would be as deep as it is long. */
+function joined(texts: readonly string[], operator: string): string {
+  if (texts.length === 1) return texts[0] ?? "";
+  const middle = Math.ceil(texts.length / 2);
+  const [left, right] = [texts.slice(0, middle), texts.slice(middle)];
+  return `(${joined(left, operator)}) ${operator} (${joined(right, operator)})`;
 }
 
 /** SQLite's own lower() knows ASCII only; `fold` is registered on the connection and knows Unicode. */

@@ -8,7 +8,14 @@
 import type { Database, Statement } from "better-sqlite3";
 import { aggregateOf, deciderOf, type AggregateId, type Command } from "../../verification/aggregates.ts";
 import type { Caller } from "../../verification/caller.ts";
-import { claimText, type AggregateHead, type Decision, type DomainEvent, type FactKey, type Facts } from "../../verification/decider.ts";
+import {
+  claimText,
+  type AggregateHead,
+  type Decision,
+  type DomainEvent,
+  type FactKey,
+  type Facts,
+} from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
 import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
@@ -114,7 +121,8 @@ export class Writer {
 
   #load(aggregate: AggregateId, initial: AggregateHead): { state: AggregateHead; position: number } {
     const row = this.#statements.selectAggregate.get(aggregate.type, aggregate.id) as
-      { state: string; position: number } | undefined;
+      | { state: string; position: number }
+      | undefined;
     if (row === undefined) return { state: initial, position: 0 };
     return { state: JSON.parse(row.state) as AggregateHead, position: row.position };
   }
@@ -126,7 +134,8 @@ export class Writer {
     for (const key of keys) {
       if (key.kind === "claim") {
         const row = this.#statements.selectClaim.get(key.claim.scope, key.claim.value) as
-          { aggregate_id: string } | undefined;
+          | { aggregate_id: string }
+          | undefined;
         if (row !== undefined) claims.set(claimText(key.claim), row.aggregate_id);
       } else if (key.kind === "organization") {
         if (this.#statements.selectAggregate.get("organization", key.organizationId) !== undefined) {
@@ -228,7 +237,9 @@ function sqliteCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
-function prepare(database: Database): Record<
+function prepare(
+  database: Database,
+): Record<
   | "begin"
   | "commit"
   | "rollback"
@@ -294,4 +305,3 @@ function prepare(database: Database): Record<
     trimInbox: sql("DELETE FROM inbox WHERE id <= (SELECT max(id) FROM inbox) - ?"),
   };
 }
-

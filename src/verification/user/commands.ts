@@ -63,7 +63,11 @@ export type UserCommand =
   | { readonly type: LifeCycleCommandType; readonly userId: string };
 
 export type LifeCycleCommandType =
-  "user.lock" | "user.unlock" | "user.deactivate" | "user.reactivate" | "user.delete";
+  | "user.lock"
+  | "user.unlock"
+  | "user.deactivate"
+  | "user.reactivate"
+  | "user.delete";
 
 export interface Details {
   /** Sequence of the user's last event. */

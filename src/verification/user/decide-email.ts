@@ -64,7 +64,9 @@ export function firstEmailEvents(
   change: EmailChange,
   owner: Owner,
   env: Environment,
-): (EmailChanges & { ok: true; readonly address: string }) | { readonly ok: false; readonly failure: Failure } {
+):
+  | (EmailChanges & { ok: true; readonly address: string })
+  | { readonly ok: false; readonly failure: Failure } {
   const badTemplate = templateProblem(change.verification, env);
   if (badTemplate !== undefined) return { ok: false, failure: badTemplate };
   const parsed = parseAddress(change.address);
@@ -130,8 +132,10 @@ function parseAddress(
 ): { readonly ok: true; readonly address: string } | { readonly ok: false; readonly failure: Failure } {
   if (text.trim() === "") return { ok: false, failure: failure("EMAIL_EMPTY") };
   const parsed = parseMailbox(text);
-  if (!parsed.ok) return { ok: false, failure: failure("EMAIL_INVALID", { metadata: { problem: parsed.problem } }) };
-  if (parsed.mailbox.displayName !== undefined) return { ok: false, failure: failure("EMAIL_HAS_DISPLAY_NAME") };
+  if (!parsed.ok)
+    return { ok: false, failure: failure("EMAIL_INVALID", { metadata: { problem: parsed.problem } }) };
+  if (parsed.mailbox.displayName !== undefined)
+    return { ok: false, failure: failure("EMAIL_HAS_DISPLAY_NAME") };
   return { ok: true, address: parsed.mailbox.address };
 }
 

@@ -2,8 +2,9 @@
  * VerifyEmail: the code is the credential, the permission is not looked at.
  *
  * An authenticated caller gets ZITADEL's answers, and the true reason in ErrorInfo. An anonymous one gets success or
- * one single refusal, so that it cannot learn who exists. A submission that already succeeded succeeds again while
- * its code has not expired and nothing newer happened to the user: people press buttons twice.
+ * one single refusal, so that it cannot learn who exists. A submission that already succeeded succeeds again, with
+ * the same details, while its code has not expired and the address has neither changed nor got a newer code: people
+ * press buttons twice.
  */
 import { accept, refuse, type Debit, type Decision, type Facts } from "../decider.ts";
 import { matchesMac } from "../code.ts";
@@ -34,27 +35,33 @@ function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Env
   if (command.candidates.length === 0) return refuse(failure("CODE_MISSING"));
   if (!exists(state)) return refuse(failure("EMAIL_NOT_FOUND"));
   if (state.status === "initial") return refuse(failure("USER_NOT_INITIALISED"));
-  if (repeatsSuccess(state, command, env)) return accept(replyAfter(state, [], env));
+  const earlier = repeatedSuccess(state, command, env);
+  if (earlier !== undefined) return accept(earlier);
 
   const { code } = state;
   if (code === null) return failedTry("NO_CODE", {});
   if (isUsedUp(code, facts, command, env)) return refuse(failure("CODE_USED_UP"));
   const matches = matchesMac(code.mac, command.candidates);
-  if (matches && code.expiresAtMs >= env.nowMs) {
+  const isExpired = code.expiresAtMs < env.nowMs;
+  if (matches && !isExpired) {
     const events: UserEvent[] = [{ type: "user.human.email.verified", payload: { codeId: code.codeId } }];
     return accept(replyAfter(state, events, env), { events });
   }
-  return failedTry(matches ? "CODE_EXPIRED" : "CODE_INVALID", { codeId: code.codeId }, debits(code, command));
+  return failedTry(
+    isExpired ? "CODE_EXPIRED" : "CODE_INVALID",
+    { codeId: code.codeId },
+    debits(code, command),
+  );
 }
 
-function repeatsSuccess(state: UserState, command: VerifyCommand, env: Environment): boolean {
+/** The answer that this submission got when it succeeded, if it did. */
+function repeatedSuccess(state: UserState, command: VerifyCommand, env: Environment): UserReply | undefined {
   const { spentCode } = state;
-  return (
-    spentCode !== null &&
-    spentCode.sequence === state.sequence &&
-    spentCode.expiresAtMs >= env.nowMs &&
-    matchesMac(spentCode.mac, command.candidates)
-  );
+  if (spentCode === null || spentCode.expiresAtMs < env.nowMs) return undefined;
+  if (!matchesMac(spentCode.mac, command.candidates)) return undefined;
+  const { sequence, verifiedAtMs } = spentCode;
+  const details = { sequence, changedAtMs: verifiedAtMs, resourceOwner: state.organizationId };
+  return { details, returnsCode: false };
 }
 
 function isUsedUp(code: LiveCode, facts: Facts, command: VerifyCommand, env: Environment): boolean {

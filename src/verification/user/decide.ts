@@ -107,7 +107,12 @@ function decideUpdate(
   const badTemplate = command.email && templateProblem(command.email.verification, env);
   if (badTemplate !== undefined) return refuse(badTemplate);
   if (!exists(state)) return refuse(failure("UPDATE_USER_NOT_FOUND"));
-  const denied = checkPermission(env.caller, "user.write", { organizationId: state.organizationId, userId: command.userId }, "allowed");
+  const denied = checkPermission(
+    env.caller,
+    "user.write",
+    { organizationId: state.organizationId, userId: command.userId },
+    "allowed",
+  );
   if (denied !== undefined) return refuse(denied);
 
   const events: UserEvent[] = [];
@@ -150,11 +155,13 @@ function profileChanges(state: UserState, wanted: Partial<NewProfile>) {
   const changed = <T>(value: T | undefined, stored: T): value is T => value !== undefined && value !== stored;
   const givenName = wanted.givenName?.trim();
   const familyName = wanted.familyName?.trim();
+  // A blank display name counts as none, as it does for new users.
+  const displayName = wanted.displayName?.trim() || undefined;
   return {
     ...(changed(givenName, profile.givenName) && { firstName: givenName }),
     ...(changed(familyName, profile.familyName) && { lastName: familyName }),
     ...(changed(wanted.nickName, profile.nickName) && { nickName: wanted.nickName }),
-    ...(changed(wanted.displayName, profile.displayName) && { displayName: wanted.displayName }),
+    ...(changed(displayName, profile.displayName) && { displayName }),
     ...(changed(wanted.preferredLanguage, profile.preferredLanguage) && {
       preferredLanguage: wanted.preferredLanguage,
     }),

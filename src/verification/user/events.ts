@@ -7,7 +7,7 @@ interface Event<Type extends string, Payload extends object> {
   readonly payload: Payload;
 }
 
-type Empty = Readonly<Record<never, never>>;
+type Empty = Readonly<Record<string, never>>;
 
 /** ZITADEL's payload of a new human. */
 export interface HumanAdded {

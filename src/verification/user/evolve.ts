@@ -48,7 +48,12 @@ function change(state: UserState, event: UserEvent, place: EventPlace): Partial<
         code: null,
         spentCode:
           state.code !== null && state.code.codeId === event.payload.codeId
-            ? { mac: state.code.mac, expiresAtMs: state.code.expiresAtMs, sequence: place.sequence }
+            ? {
+                mac: state.code.mac,
+                expiresAtMs: state.code.expiresAtMs,
+                sequence: place.sequence,
+                verifiedAtMs: place.createdAtMs,
+              }
             : null,
       };
     case "user.human.email.code.sent":
@@ -66,13 +71,13 @@ function change(state: UserState, event: UserEvent, place: EventPlace): Partial<
   }
 }
 
-function withChanges(profile: Profile, change: Partial<HumanAdded>): Profile {
+function withChanges(profile: Profile, changes: Partial<HumanAdded>): Profile {
   return {
-    givenName: change.firstName ?? profile.givenName,
-    familyName: change.lastName ?? profile.familyName,
-    nickName: change.nickName ?? profile.nickName,
-    displayName: change.displayName ?? profile.displayName,
-    preferredLanguage: change.preferredLanguage ?? profile.preferredLanguage,
-    gender: change.gender ?? profile.gender,
+    givenName: changes.firstName ?? profile.givenName,
+    familyName: changes.lastName ?? profile.familyName,
+    nickName: changes.nickName ?? profile.nickName,
+    displayName: changes.displayName ?? profile.displayName,
+    preferredLanguage: changes.preferredLanguage ?? profile.preferredLanguage,
+    gender: changes.gender ?? profile.gender,
   };
 }

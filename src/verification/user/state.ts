@@ -33,8 +33,9 @@ export interface LiveCode {
 export interface SpentCode {
   readonly mac: CodeMac;
   readonly expiresAtMs: number;
-  /** Sequence of the event that it led to. */
+  /** Sequence and time of the event that it led to. */
   readonly sequence: number;
+  readonly verifiedAtMs: number;
 }
 
 export interface UserState extends AggregateHead {

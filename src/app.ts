@@ -1,0 +1,304 @@
+/** The composition root: from a Config to a running application. Clock and randomness come in here and nowhere else. */
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Authenticator } from "./access/authenticator.ts";
+import { bootstrap } from "./access/bootstrap.ts";
+import { hashToken } from "./access/token.ts";
+import type { Config } from "./config.ts";
+import { DevInboxTransport, readInbox } from "./mail/dev-inbox.ts";
+import { Dispatcher } from "./mail/dispatcher.ts";
+import type { MailTransport } from "./mail/mail-transport.ts";
+import { createComposer } from "./mail/message.ts";
+import { SmtpTransport } from "./mail/smtp-transport.ts";
+import type { Logger } from "./observability/logger.ts";
+import { StartError } from "./observability/start-error.ts";
+import { Chain } from "./rpc/chain.ts";
+import { addInfrastructure } from "./rpc/infrastructure.ts";
+import { createServices } from "./rpc/services.ts";
+import { EnvironmentFactory } from "./store/environment-factory.ts";
+import { IdentifierFactory } from "./store/identifiers.ts";
+import { adoptKeyring, makeKeyFile, readKeyFile, storedKeyId } from "./store/key-file.ts";
+import { Keyring } from "./store/keyring.ts";
+import { LockedError } from "./store/sqlite/lock.ts";
+import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
+import type { Store } from "./store/store.ts";
+import { ApiHandler } from "./transport/api-handler.ts";
+import { Listener, type BoundAddress } from "./transport/listener.ts";
+import type { Page } from "./transport/page-handler.ts";
+import type { Policy } from "./verification/environment.ts";
+import { FailureError } from "./verification/failures.ts";
+import { isLoopback } from "./verification/url-template.ts";
+import { createInboxPage } from "./web/inbox-page.ts";
+import { createVerifyPage } from "./web/verify-page.ts";
+
+/** Wrong tries of all clients together, per try that one client has. */
+const ATTEMPTS_IN_ALL_FACTOR = 10;
+const MAINTENANCE_INTERVAL_MS = 10 * 60_000;
+
+export interface Application {
+  /** Where it listens, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** The file with the admin token; undefined when the operator chose the token. */
+  readonly adminTokenPath: string | undefined;
+  readonly databasePath: string;
+  /** Where mail goes, in a few words. */
+  readonly mailDescription: string;
+  /** Undefined when mail goes elsewhere. */
+  readonly inboxUrl: string | undefined;
+  /** Lets calls in flight finish, then closes everything. Safe to call again. */
+  stop(): Promise<void>;
+  /** Resolves with the reason when the application cannot go on. */
+  readonly failed: Promise<Error>;
+}
+
+/** What tests replace to make runs repeatable. */
+export interface Sources {
+  /** Milliseconds since the Unix epoch. */
+  readonly nowMs: () => number;
+  /** Cryptographically secure bytes. */
+  readonly randomBytes: (count: number) => Uint8Array;
+}
+
+/** @throws StartError for what the operator can change; Error with node's code when the address cannot be used */
+export async function startApplication(
+  config: Config,
+  logger: Logger,
+  sources: Sources = { nowMs: Date.now, randomBytes },
+): Promise<Application> {
+  const useDevInbox = choosesDevInbox(config);
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    const listener = new Listener();
+    const bound = await listener.listen(config.listen.host, config.listen.port);
+    undo.unshift(() => listener.close(0, () => {}));
+    const store = await openStore(config);
+    undo.unshift(() => store.close());
+    return await run({ config, logger, sources, useDevInbox, listener, bound, store });
+  } catch (error) {
+    for (const step of undo) await step();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly sources: Sources;
+  readonly useDevInbox: boolean;
+  readonly listener: Listener;
+  readonly bound: BoundAddress;
+  readonly store: Store;
+}
+
+async function run(parts: Parts): Promise<Application> {
+  const { config, logger, sources, useDevInbox, listener, bound, store } = parts;
+  const url = `http://${urlHost(config.listen.host)}:${bound.port}`;
+  const keyring = await loadKeyring(config, store, sources);
+  const environments = new EnvironmentFactory({
+    ...sources,
+    identifiers: new IdentifierFactory(sources.nowMs, sources.randomBytes),
+    keyring,
+    policy: policyOf(config, config.publicUrl ?? url),
+    codeAlphabet: config.codeAlphabet,
+    codeLength: config.codeLength,
+  });
+  const tokenFile = join(config.dataDir, "admin.token");
+  const admin = await bootstrap({
+    store,
+    environments,
+    randomBytes: sources.randomBytes,
+    adminToken: config.adminToken?.reveal(),
+    tokenFile,
+  });
+
+  const transport = useDevInbox
+    ? new DevInboxTransport({ store, keyring, ...sources })
+    : smtpTransport(config, logger);
+  const dispatcher = new Dispatcher({
+    store,
+    environments,
+    keyring,
+    transport,
+    compose: createComposer(config.mailFrom),
+    logger,
+  });
+
+  let isServing = true;
+  const chain = new Chain({ authenticator: new Authenticator(store), logger });
+  const services = createServices({ store, environments });
+  const handler = new ApiHandler({
+    chain,
+    services,
+    extraRoutes: (router) =>
+      addInfrastructure(router, services.services, () => isServing && store.isHealthy()),
+    pages: pagesOf(parts, { environments, keyring, adminId: admin.serviceAccountId }),
+    logger,
+  });
+  listener.serve((request, response) => handler.handle(request, response));
+  dispatcher.start();
+  const maintenance = setInterval(() => {
+    store.maintain({ kind: "pruneBuckets", nowMs: sources.nowMs() }).catch((error: unknown) => {
+      logger.warn({ err: error }, "maintenance failed");
+    });
+  }, MAINTENANCE_INTERVAL_MS).unref();
+
+  let stopping: Promise<void> | undefined;
+  async function stop() {
+    isServing = false;
+    clearInterval(maintenance);
+    await listener.close(config.shutdownGraceMs, () => handler.endStreams());
+    await dispatcher.stop(config.shutdownGraceMs);
+    await transport.close();
+    await store.close();
+  }
+  return {
+    url,
+    adminTokenPath: config.adminToken === undefined ? tokenFile : undefined,
+    databasePath: config.databasePath,
+    mailDescription: transport.description,
+    inboxUrl: useDevInbox ? `${url}/inbox` : undefined,
+    stop: () => (stopping ??= stop()),
+    failed: store.failed,
+  };
+}
+
+/** Without SMTP mail goes to the dev inbox, which shows codes: on its own only where nobody else can look. */
+function choosesDevInbox({ devInbox, smtpServers, listen }: Config): boolean {
+  const hasSmtp = smtpServers.length > 0;
+  if (devInbox === true && hasSmtp) {
+    throw new StartError(
+      "COUNTERSIGN_DEV_INBOX=on and COUNTERSIGN_SMTP_URL are both set: mail goes to one of them, unset the other",
+    );
+  }
+  if (hasSmtp) return false;
+  if (devInbox ?? isLoopback(urlHost(listen.host))) return true;
+  throw new StartError(
+    devInbox === false
+      ? "mail has nowhere to go: COUNTERSIGN_DEV_INBOX is off; set COUNTERSIGN_SMTP_URL, for example smtp://user:pass@mail.example.com:587"
+      : `mail has nowhere to go: the dev inbox is for loopback only and COUNTERSIGN_LISTEN is ${listen.host}:${listen.port}; ` +
+          "set COUNTERSIGN_SMTP_URL, or COUNTERSIGN_DEV_INBOX=on to keep mails in an inbox behind the admin token",
+  );
+}
+
+async function openStore(config: Config): Promise<Store> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  await mkdir(dirname(config.databasePath), { recursive: true, mode: 0o700 });
+  try {
+    return await SqliteStore.open({ path: config.databasePath });
+  } catch (error) {
+    if (error instanceof LockedError) {
+      throw new StartError(
+        `${config.databasePath} is in use by another running Countersign: stop that one, or set COUNTERSIGN_DATA_DIR to another directory`,
+        { cause: error },
+      );
+    }
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new StartError(`cannot open the database ${config.databasePath}: ${problem}`, { cause: error });
+  }
+}
+
+async function loadKeyring(config: Config, store: Store, sources: Sources): Promise<Keyring> {
+  const path = join(config.dataDir, "secret.key");
+  const configured = config.secretKeys?.map((secret) => secret.reveal());
+  const secrets = configured ?? (await readKeyFile(path)) ?? (await makeFirstKey(path, store, sources));
+  const source = configured === undefined ? path : "COUNTERSIGN_SECRET_KEY";
+  let keyring: Keyring;
+  try {
+    keyring = new Keyring(secrets);
+  } catch (error) {
+    throw new StartError(`${source} holds no usable key: ${String(error)}`, { cause: error });
+  }
+  if (!(await adoptKeyring(store, keyring))) {
+    throw new StartError(
+      `${source} does not hold the key that ${config.databasePath} was written with: restore that key; codes on their way cannot be read without it`,
+    );
+  }
+  return keyring;
+}
+
+async function makeFirstKey(path: string, store: Store, sources: Sources): Promise<Buffer[]> {
+  if ((await storedKeyId(store)) !== undefined) {
+    throw new StartError(
+      `${path} is missing, and the database was written with its key: restore the file from the backup`,
+    );
+  }
+  return makeKeyFile(path, sources.randomBytes);
+}
+
+function policyOf(config: Config, publicUrl: string): Policy {
+  return {
+    codeTtlMs: config.codeTtlMs,
+    maxAttemptsPerClient: config.codeMaxAttempts,
+    maxAttemptsPerCode: config.codeMaxAttempts * ATTEMPTS_IN_ALL_FACTOR,
+    defaultUrlTemplate: `${publicUrl}/verify?code={{.Code}}&orgId={{.OrgID}}&userId={{.UserID}}`,
+    links: { allowedHosts: config.urlTemplateHosts },
+  };
+}
+
+function smtpTransport(config: Config, logger: Logger): MailTransport {
+  return new SmtpTransport({
+    relays: config.smtpServers.map(({ password, ...server }) => ({
+      ...server,
+      ...(password !== undefined && { password: password.reveal() }),
+    })),
+    logger,
+  });
+}
+
+interface PageParts {
+  readonly environments: EnvironmentFactory;
+  readonly keyring: Keyring;
+  /** The account whose token opens an inbox that is not on loopback. */
+  readonly adminId: string;
+}
+
+function pagesOf(parts: Parts, { environments, keyring, adminId }: PageParts): ReadonlyMap<string, Page> {
+  const { config, logger, useDevInbox, store } = parts;
+  const pages = new Map<string, Page>();
+  pages.set(
+    "/verify",
+    createVerifyPage({
+      async verify(userId, code, peerAddress) {
+        const candidates = environments.candidateMacs(userId, code);
+        const command = {
+          type: "email.verify",
+          userId,
+          candidates,
+          client: `address:${peerAddress}`,
+        } as const;
+        try {
+          await store.execute(command, environments.plain({ kind: "anonymous" }));
+          return "verified";
+        } catch (error) {
+          if (error instanceof FailureError && error.failure.name === "CODE_INVALID") return "refused";
+          logger.warn({ err: error }, "the verification page could not verify");
+          return "unavailable";
+        }
+      },
+    }),
+  );
+  if (useDevInbox) {
+    const isOpen = isLoopback(urlHost(config.listen.host));
+    pages.set(
+      "/inbox",
+      createInboxPage({
+        readInbox: (options) => readInbox({ store, keyring, logger }, options),
+        ...(!isOpen && { requireToken: (request: Request) => isAdmin(request, store, adminId) }),
+      }),
+    );
+  }
+  return pages;
+}
+
+async function isAdmin(request: Request, store: Store, adminId: string): Promise<boolean> {
+  const [scheme, token] = (request.headers.get("authorization") ?? "").split(" ", 2);
+  if (scheme?.toLowerCase() !== "bearer" || token === undefined) return false;
+  return (await store.findAccessToken(hashToken(token)))?.serviceAccountId === adminId;
+}
+
+/** A host as URLs spell it: IPv6 in brackets, and a wildcard as the name that reaches it from here. */
+function urlHost(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,46 @@
+/** argv -> command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. */
+import { createRequire } from "node:module";
+import { Command, CommanderError } from "commander";
+import { defineServe } from "./cli/serve.ts";
+
+/**
+ * Runs one command to its end; `serve` ends with a signal.
+ *
+ * @param argv arguments after the program's name
+ * @returns the exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const version = packageVersion();
+  const program = new Command("countersign")
+    .description("E-mail verification as a service: gRPC, gRPC-Web, Connect and REST on one port.")
+    .version(version, "--version", "print the version")
+    .helpOption("--help", "print this help")
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(withoutValues(text)) })
+    .showHelpAfterError("(--help lists what there is)");
+  defineServe(program, {
+    version,
+    end: (code) => {
+      exitCode = code;
+    },
+  });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : 2;
+  }
+  return exitCode;
+}
+
+function packageVersion(): string {
+  // By its own name, for src/ and dist/src/ are not equally far from package.json.
+  const manifest = createRequire(import.meta.url)("countersign/package.json") as { version: string };
+  return manifest.version;
+}
+
+/** A mistyped `--admin-tokn=<token>` is reported without the token. */
+function withoutValues(text: string): string {
+  return text.replace(/(unknown option '[^=']*)=.*'/s, "$1'");
+}

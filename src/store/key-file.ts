@@ -1,0 +1,47 @@
+/** The secret key that a first start makes for itself, and the check that a database still has its key. */
+import { readFile, writeFile } from "node:fs/promises";
+import { SECRET_BYTES, type Keyring } from "./keyring.ts";
+import type { Store } from "./store.ts";
+
+const OWNER_ONLY = 0o600;
+const FINGERPRINT_KEY = "key-fingerprint";
+
+/** @returns the secrets in the file, newest first, one base64 text a line; undefined when there is no file */
+export async function readKeyFile(path: string): Promise<Buffer[] | undefined> {
+  try {
+    const lines = (await readFile(path, "utf8")).split("\n");
+    return lines.filter((line) => line.trim() !== "").map((line) => Buffer.from(line.trim(), "base64"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Writes a fresh secret, readable by its owner only; fails rather than replace a file. */
+export async function makeKeyFile(
+  path: string,
+  randomBytes: (count: number) => Uint8Array,
+): Promise<Buffer[]> {
+  const secret = Buffer.from(randomBytes(SECRET_BYTES));
+  await writeFile(path, `${secret.toString("base64")}\n`, { mode: OWNER_ONLY, flag: "wx" });
+  return [secret];
+}
+
+/** The id of the newest key that the database was last served with; undefined before its first start. */
+export function storedKeyId(store: Store): Promise<string | undefined> {
+  return store.getMetadata(FINGERPRINT_KEY);
+}
+
+/**
+ * Remembers the newest key, after a check that the key remembered so far is still in the ring: without it codes on their
+ * way could neither be mailed nor verified.
+ *
+ * @returns whether the keyring fits the database
+ */
+export async function adoptKeyring(store: Store, keyring: Keyring): Promise<boolean> {
+  const known = await storedKeyId(store);
+  if (known !== undefined && !keyring.keyIds.includes(known)) return false;
+  const [newest = ""] = keyring.keyIds;
+  if (newest !== known) await store.setMetadata(FINGERPRINT_KEY, newest, "always");
+  return true;
+}

@@ -1,0 +1,108 @@
+/** What all pages share: layout, looks, and headers that let a page load and run nothing. */
+import { createHash } from "node:crypto";
+import { Html, html } from "./html.ts";
+
+const STYLE = `
+:root { color-scheme: light dark; --page: #f2f4f7; --card: #fff; --ink: #1c2128; --soft: #57606a; --line: #d5dae1;
+  --accent: #1f5fd0; --on-accent: #fff; --good: #1a7f37; --bad: #b42318; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #14161a; --card: #1f2329; --ink: #f0f2f5; --soft: #a9b1bc; --line: #3a414c;
+    --accent: #8ab8ff; --on-accent: #0b1220; --good: #56d364; --bad: #ff9a8f; }
+}
+* { box-sizing: border-box; }
+body { margin: 0; padding: 1.5rem .75rem 3rem; background: var(--page); color: var(--ink);
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+main { max-width: 42rem; margin: 0 auto; }
+main.narrow { max-width: 26rem; }
+h1 { margin: 0 0 .5rem; font-size: 1.5rem; line-height: 1.25; }
+h2 { margin: 0; font-size: 1.05rem; line-height: 1.35; overflow-wrap: anywhere; }
+p { margin: 0 0 1rem; overflow-wrap: anywhere; }
+p:last-child { margin-bottom: 0; }
+a { color: var(--accent); overflow-wrap: anywhere; }
+.card { margin: 0 0 1rem; padding: 1.25rem; background: var(--card); border: 1px solid var(--line); border-radius: .75rem; }
+.soft { color: var(--soft); font-size: .875rem; }
+.good { color: var(--good); }
+.bad { color: var(--bad); }
+.notice { padding: .5rem .75rem; border: 1px dashed var(--line); border-radius: .5rem; color: var(--soft); font-size: .875rem; }
+.mail .meta { margin: .25rem 0 0; }
+.mail .code { margin: .75rem 0; }
+.code { font: 700 2rem/1.25 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; letter-spacing: .12em;
+  overflow-wrap: anywhere; }
+pre { margin: .75rem 0 0; padding: .75rem; background: var(--page); border-radius: .5rem; white-space: pre-wrap;
+  overflow-wrap: anywhere; font: .8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+form { margin: 0; }
+form.filter { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 0 1rem; }
+form.filter input { flex: 1 1 12rem; width: auto; min-width: 0; }
+label { display: block; margin: 0 0 .25rem; font-weight: 600; }
+input { width: 100%; padding: .625rem .75rem; background: var(--card); color: var(--ink); border: 1px solid var(--soft);
+  border-radius: .5rem; font: inherit; }
+input.code { margin: 0 0 1rem; padding: .5rem .75rem; font: 700 1.5rem/1.25 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+button { padding: .625rem 1.25rem; background: var(--accent); color: var(--on-accent); border: 0; border-radius: .5rem;
+  font: inherit; font-weight: 600; cursor: pointer; }
+button.wide { width: 100%; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+`;
+
+const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
+
+/** No script, nothing from elsewhere, no frame around it, no trace in caches and referrers, no window left behind. */
+const PAGE_HEADERS = {
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy":
+    `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; ` +
+    "base-uri 'none'; frame-ancestors 'none'",
+  "cache-control": "no-store",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+} as const;
+
+export interface PageContent {
+  readonly title: string;
+  readonly body: Html;
+  readonly width: "narrow" | "wide";
+}
+
+/** Answers a request with a page; to HEAD with its headers alone. */
+export function pageResponse(
+  request: Request,
+  status: number,
+  { title, body, width }: PageContent,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const document = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>${title}</title>
+<style>${new Html(STYLE)}</style>
+</head>
+<body>
+<main class="${width}">
+${body}
+</main>
+</body>
+</html>
+`;
+  return textResponse(request, status, document.text, { ...PAGE_HEADERS, ...headers });
+}
+
+/** Answers with JSON under the headers of pages. */
+export function jsonResponse(
+  request: Request,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const contentType = { "content-type": "application/json; charset=utf-8" };
+  return textResponse(request, status, `${JSON.stringify(body)}\n`, { ...PAGE_HEADERS, ...contentType, ...headers });
+}
+
+function textResponse(request: Request, status: number, text: string, headers: Readonly<Record<string, string>>) {
+  return new Response(request.method === "HEAD" ? null : text, { status, headers });
+}
