@@ -1,7 +1,15 @@
 // npm run check: everything but the tests, one after the other, up to the first failure.
 import { spawnSync } from "node:child_process";
 
-const STEPS = ["typecheck", "lint", "format:check", "proto:lint", "proto:breaking", "gen:check"];
+const STEPS = [
+  "typecheck",
+  "lint",
+  "format:check",
+  "proto:lint",
+  "proto:breaking",
+  "gen:check",
+  "docs:check",
+];
 
 for (const [index, step] of STEPS.entries()) {
   console.log(`check ${index + 1}/${STEPS.length}: ${step}`);
