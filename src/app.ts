@@ -134,8 +134,9 @@ async function run(parts: Parts): Promise<Application> {
       addInfrastructure(router, services.services, () => isServing && store.isHealthy()),
     pages: pagesOf(parts, { environments, keyring, adminId: admin.serviceAccountId }),
     logger,
+    directUnary: config.directUnary,
   });
-  listener.serve((request, response) => handler.handle(request, response));
+  listener.serve(handler);
   dispatcher.start();
   const maintenance = setInterval(() => {
     store.maintain({ kind: "pruneBuckets", nowMs: sources.nowMs() }).catch((error: unknown) => {

@@ -54,6 +54,8 @@ export async function serve(
     return EXIT_USAGE;
   }
   const { config, warnings } = loaded;
+  // The database holds addresses: what this process creates is for its own user, wherever the directory lies.
+  process.umask(0o077);
   const logger = createLogger({
     level: config.logLevel,
     format: config.logFormat ?? (process.stderr.isTTY ? "pretty" : "json"),

@@ -88,8 +88,8 @@ export function createComposer(from: MailAddress): Compose {
  * of others: a name with a link in it would make Countersign carry advertisements, so it is left out.
  */
 function displayName(name: string): string {
-  if (LINK_LIKE.test(name)) return "";
   const cleaned = name.replace(NEVER_IN_NAME, " ").replace(/\s+/gu, " ").trim();
+  if (LINK_LIKE.test(cleaned)) return "";
   return Array.from(cleaned).slice(0, MAX_NAME_SYMBOLS).join("").trim();
 }
 

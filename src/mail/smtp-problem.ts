@@ -55,7 +55,7 @@ function textOf(response: string): string {
 function withoutConfidences(text: string, { to, code, link }: Mail): string {
   const localPart = to.address.slice(0, to.address.lastIndexOf("@"));
   const anywhere = alternatives([link, code, to.address]);
-  const asWord = alternatives([localPart, to.name]);
+  const asWord = alternatives([to.name, localPart]);
   const cleaned = text
     .slice(0, MAX_READ_CHARACTERS)
     .replace(new RegExp(anywhere, "giu"), "[hidden]")

@@ -49,7 +49,13 @@ interface Parcel {
   readonly bytes: Buffer;
 }
 
-type RelayOutcome = SendOutcome & { readonly tryNext?: boolean };
+interface RelayResult {
+  readonly outcome: SendOutcome;
+  /** The relay said nothing about the mail. */
+  readonly tryNext: boolean;
+}
+
+const NO_SMTPUTF8 = "the relay lacks SMTPUTF8, which an address with non-ASCII characters before the @ needs";
 
 export class SmtpTransport implements MailTransport {
   readonly description: string;
@@ -90,10 +96,10 @@ export class SmtpTransport implements MailTransport {
 
   async #sendParcel(parcel: Parcel, mail: Mail): Promise<SendOutcome> {
     const deadline = AbortSignal.timeout(this.#sendTimeoutMs);
-    const refusals: Exclude<RelayOutcome, { kind: "accepted" }>[] = [];
+    const refusals: Exclude<SendOutcome, { kind: "accepted" }>[] = [];
     for (const relay of this.#relays) {
-      const outcome = await this.#sendThrough(relay, parcel, mail, deadline);
-      if (outcome.kind === "accepted" || outcome.tryNext !== true) return outcome;
+      const { outcome, tryNext } = await this.#sendThrough(relay, parcel, mail, deadline);
+      if (outcome.kind === "accepted" || !tryNext) return outcome;
       refusals.push(outcome);
       if (deadline.aborted) break;
     }
@@ -108,17 +114,13 @@ export class SmtpTransport implements MailTransport {
     parcel: Parcel,
     mail: Mail,
     deadline: AbortSignal,
-  ): Promise<RelayOutcome> {
+  ): Promise<RelayResult> {
     try {
       if (parcel.needsSmtpUtf8 && !(await relay.supportsSmtpUtf8())) {
-        return {
-          kind: "permanent",
-          problem: "the relay lacks SMTPUTF8, which an address with non-ASCII characters before the @ needs",
-          tryNext: true,
-        };
+        return { outcome: { kind: "permanent", problem: NO_SMTPUTF8 }, tryNext: true };
       }
       await relay.send(parcel, deadline);
-      return { kind: "accepted" };
+      return { outcome: { kind: "accepted" }, tryNext: false };
     } catch (error) {
       const problem = describeProblem(error, mail);
       const { verdict, about, misconfigured, why } = judge(faultOf(error));
@@ -129,7 +131,7 @@ export class SmtpTransport implements MailTransport {
           `relay unusable: ${why}`,
         );
       }
-      return { kind: verdict, problem, tryNext: about === "relay" };
+      return { outcome: { kind: verdict, problem }, tryNext: about === "relay" };
     }
   }
 }

@@ -14,17 +14,22 @@ export interface Binding {
   readonly value: string;
 }
 
+/** What the chain needs of headers; fetch's Headers are one. Names in lower case. */
+export interface HeaderReader {
+  get(name: string): string | null;
+}
+
 export interface Call {
   readonly method: DescMethodUnary;
   readonly format: WireFormat;
   /** Request headers, or metadata. */
-  readonly headers: Headers;
+  readonly headers: HeaderReader;
   /** IP address of the peer, "" where unknown. */
   readonly peerAddress: string;
   /** Answered as `x-request-id` and found in the log. */
   readonly requestId: string;
-  /** Aborted when the client goes away or its deadline passes. */
-  readonly signal: AbortSignal;
+  /** The time that the client allows from now on, in milliseconds; undefined when it sets none. */
+  readonly timeoutMs: number | undefined;
   /** Set on the decoded request before it is validated. */
   readonly bindings: readonly Binding[];
   /** Anonymous until the chain has authenticated the call. */

@@ -20,6 +20,9 @@ import { UnservedFields } from "./unserved-fields.ts";
 
 export const ORGANIZATION_HEADER = "x-zitadel-orgid";
 
+/** Nothing here takes long; a call that does has lost its database. */
+const DEFAULT_TIMEOUT_MS = 30_000;
+
 /** ZITADEL's option value for "any valid token; finer checks follow in the command". */
 const AUTHENTICATED = "authenticated";
 
@@ -58,7 +61,7 @@ export class Chain {
       applyBindings(call.method.input, request, call.bindings);
       authorize(call.caller, access);
       this.#validate(call.method.input, request);
-      const reply = await next();
+      const reply = await withinDeadline(call.timeoutMs, next);
       this.#log(call, startedMs, undefined);
       return reply;
     } catch (error) {
@@ -143,6 +146,20 @@ function describeAccess(method: DescMethod): MethodAccess {
     permission:
       permission === undefined || permission === AUTHENTICATED ? undefined : (permission as Permission),
   };
+}
+
+/** Waits no longer than the client does. What was begun goes on; its outcome is known to the database alone. */
+function withinDeadline<Reply>(timeoutMs: number | undefined, next: () => Promise<Reply>): Promise<Reply> {
+  const allowedMs = Math.min(timeoutMs ?? DEFAULT_TIMEOUT_MS, DEFAULT_TIMEOUT_MS);
+  return new Promise((resolve, reject) => {
+    const expire = () => reject(new FailureError(failure("DEADLINE_EXCEEDED")));
+    if (allowedMs <= 0) return expire();
+    const timer = setTimeout(expire, allowedMs);
+    next()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+    return undefined;
+  });
 }
 
 /** Whether the caller holds the permission anywhere; for which organization is the command's question. */

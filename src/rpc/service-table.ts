@@ -30,6 +30,11 @@ export class ServiceTable {
     return this.#services;
   }
 
+  get methods(): readonly DescMethodUnary[] {
+    // `add` takes unary services only.
+    return this.#services.flatMap((service) => service.methods as DescMethodUnary[]);
+  }
+
   handlerOf(method: DescMethodUnary): AnyUnaryHandler {
     const handler = this.#handlers.get(nameOf(method));
     if (handler === undefined) throw new Error(`no handler for ${nameOf(method)}`);

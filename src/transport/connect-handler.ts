@@ -1,5 +1,5 @@
 /**
- * gRPC, gRPC-Web and Connect through connect-node, for the same functions and the same chain as every other format.
+ * gRPC, gRPC-Web and Connect through connect-node, for the same functions and the same chain as the direct path.
  *
  * ONE interceptor takes connect-node's requests to the chain. What a request brings beside its message (peer, request
  * id, values bound from a REST path) travels in the context values.
@@ -11,6 +11,7 @@ import {
   createContextKey,
   createContextValues,
   type ConnectRouter,
+  type ConnectRouterOptions,
   type HandlerContext,
   type Interceptor,
   type ServiceImpl,
@@ -18,8 +19,10 @@ import {
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Binding, Call, WireFormat } from "../rpc/call.ts";
 import type { Chain } from "../rpc/chain.ts";
-import type { NodeHandler, NodeRequest, NodeResponse } from "./node-http.ts";
 import type { ServiceTable } from "../rpc/service-table.ts";
+import type { NodeHandler, NodeRequest, NodeResponse } from "./node-http.ts";
+import type { FormatLimits } from "./unary/grpc-format.ts";
+import { connectTimeoutMs, grpcTimeoutMs } from "./unary/timeout.ts";
 
 /** What the transport knows of a request and connect-node does not carry. */
 export interface Arrival {
@@ -33,8 +36,7 @@ export interface ConnectHandlerOptions {
   readonly services: ServiceTable;
   /** Adds what is served beside the unary services: health, reflection. */
   readonly extraRoutes: (router: ConnectRouter) => void;
-  readonly maxMessageBytes: number;
-  readonly maxDeadlineMs: number;
+  readonly limits: FormatLimits;
   /** Where requests go whose path is no procedure. */
   readonly fallback: NodeHandler;
 }
@@ -48,21 +50,18 @@ export class ConnectHandler {
   readonly #shutdown = new AbortController();
 
   constructor(options: ConnectHandlerOptions) {
-    const { chain, services, extraRoutes, maxMessageBytes, maxDeadlineMs, fallback } = options;
+    const { services, extraRoutes, fallback } = options;
     this.#adapter = connectNodeAdapter({
+      ...routerOptions(options),
       routes: (router) => {
-        for (const service of services.services) router.service(service, implementationOf(service, services));
+        addServices(router, services);
         extraRoutes(router);
       },
-      interceptors: [throughChain(chain)],
       contextValues: (request) => {
         const arrival = this.#arrivals.get(request);
         const values = createContextValues();
         return arrival === undefined ? values : values.set(ARRIVAL, arrival);
       },
-      readMaxBytes: maxMessageBytes,
-      writeMaxBytes: maxMessageBytes,
-      maxTimeoutMs: maxDeadlineMs,
       shutdownSignal: this.#shutdown.signal,
       fallback: fallback as ReturnType<typeof connectNodeAdapter>,
     });
@@ -81,6 +80,26 @@ export class ConnectHandler {
   }
 }
 
+/** Names the call that a request of an in-memory client belongs to; such calls wait under their ticket. */
+export const TICKET_HEADER = "x-countersign-ticket";
+
+/** Limits and the interceptor, for every way into connect's handlers. */
+export function routerOptions(
+  { chain, limits }: Pick<ConnectHandlerOptions, "chain" | "limits">,
+  waiting: ReadonlyMap<string, Call> = new Map(),
+): ConnectRouterOptions {
+  return {
+    interceptors: [throughChain(chain, limits, waiting)],
+    readMaxBytes: limits.maxMessageBytes,
+    writeMaxBytes: limits.maxMessageBytes,
+    maxTimeoutMs: limits.maxTimeoutMs,
+  };
+}
+
+export function addServices(router: ConnectRouter, services: ServiceTable): void {
+  for (const service of services.services) router.service(service, implementationOf(service, services));
+}
+
 function implementationOf(service: DescService, table: ServiceTable): ServiceImpl<DescService> {
   return Object.fromEntries(
     service.methods.map((method) => {
@@ -97,19 +116,26 @@ function implementationOf(service: DescService, table: ServiceTable): ServiceImp
   ) as ServiceImpl<DescService>;
 }
 
-function throughChain(chain: Chain): Interceptor {
+function throughChain(
+  chain: Chain,
+  { maxTimeoutMs }: FormatLimits,
+  waiting: ReadonlyMap<string, Call>,
+): Interceptor {
   return (next) => async (request) => {
     const arrival = request.contextValues.get(ARRIVAL);
     if (request.stream) {
       await chain.open({ headers: request.header, requestId: arrival.requestId }, request.method);
       return await next(request);
     }
-    const call: Call = {
+    const call: Call = waiting.get(request.header.get(TICKET_HEADER) ?? "") ?? {
       ...arrival,
       method: request.method,
       format: formatOf(request.header.get("content-type")),
       headers: request.header,
-      signal: request.signal,
+      // connect has refused malformed ones already.
+      timeoutMs:
+        connectTimeoutMs(request.header.get("connect-timeout-ms"), maxTimeoutMs) ??
+        grpcTimeoutMs(request.header.get("grpc-timeout"), maxTimeoutMs),
       caller: { kind: "anonymous" },
     };
     request.contextValues.set(CALL, call);

@@ -8,7 +8,7 @@
 import * as http from "node:http";
 import * as http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
-import { send, type NodeHandler } from "./node-http.ts";
+import { send, type NodeHandler, type NodeRequest, type NodeResponse } from "./node-http.ts";
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
@@ -18,6 +18,19 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_CONCURRENT_STREAMS = 256;
+
+/** Who answers requests. Neither function may throw. */
+export interface RequestHandlers {
+  request(request: NodeRequest, response: NodeResponse): void;
+  /** Takes a request off its HTTP/2 stream; what it does not take goes to `request`. */
+  stream(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): boolean;
+}
+
+/** What arrives before `serve` was called is told to come back. */
+const STARTING: RequestHandlers = {
+  request: (_request, response) => send(response, 503, { "retry-after": "1" }, "starting\n"),
+  stream: () => false,
+};
 
 export interface BoundAddress {
   readonly host: string;
@@ -30,11 +43,12 @@ export class Listener {
   readonly #sessions = new Set<http2.ServerHttp2Session>();
   readonly #sniffing = new Set<Socket>();
 
-  /** What arrives before `serve` was called is told to come back. */
-  #handler: NodeHandler = (_request, response) => send(response, 503, { "retry-after": "1" }, "starting\n");
+  /** Gives requests on HTTP/2 to node's compatibility API; it never listens. */
+  readonly #compatibility: http2.Http2Server;
+  #handlers: RequestHandlers = STARTING;
 
   constructor() {
-    const handler: NodeHandler = (request, response) => this.#handler(request, response);
+    const handler: NodeHandler = (request, response) => this.#handlers.request(request, response);
     this.#http1 = http.createServer(
       {
         keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -44,16 +58,18 @@ export class Listener {
       },
       handler,
     );
-    this.#http2 = http2.createServer(
-      {
-        settings: {
-          maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
-          maxHeaderListSize: MAX_HEADER_BYTES,
-          enablePush: false,
-        },
+    this.#http2 = http2.createServer({
+      settings: {
+        maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
+        maxHeaderListSize: MAX_HEADER_BYTES,
+        enablePush: false,
       },
-      handler,
-    );
+    });
+    this.#compatibility = http2.createServer(handler);
+    this.#http2.on("stream", (stream, headers, flags, rawHeaders) => {
+      if (this.#handlers.stream(stream, headers)) return;
+      this.#compatibility.emit("stream", stream, headers, flags, rawHeaders);
+    });
     this.#http2.on("session", (session) => {
       this.#sessions.add(session);
       session.once("close", () => this.#sessions.delete(session));
@@ -63,9 +79,9 @@ export class Listener {
     this.#takeOverConnections();
   }
 
-  /** From now on requests go to the handler. Binding comes first, because links may name the port that was found. */
-  serve(handler: NodeHandler): void {
-    this.#handler = handler;
+  /** From now on requests go there. Binding comes first, because links may name the port that was found. */
+  serve(handlers: RequestHandlers): void {
+    this.#handlers = handlers;
   }
 
   /** @throws Error with node's code, such as EADDRINUSE */

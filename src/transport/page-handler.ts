@@ -1,12 +1,6 @@
 /** Serves web pages, which are written against fetch's Request and Response. */
-import {
-  BodyTooLargeError,
-  headersOf,
-  readBody,
-  send,
-  type NodeRequest,
-  type NodeResponse,
-} from "./node-http.ts";
+import { headersOf, readBody, send, type NodeRequest, type NodeResponse } from "./node-http.ts";
+import { BodyTooLargeError } from "./unary/exchange.ts";
 
 export type Page = (request: Request, peer: { readonly address: string }) => Promise<Response>;
 

@@ -388,6 +388,12 @@ export const failureCatalogue = {
     text: "The database cannot take writes; the outcome of the call was not recorded",
     remedy: "Repeat the call later; the operator finds the cause in the log.",
   },
+  DEADLINE_EXCEEDED: {
+    code: "deadline_exceeded",
+    reason: "DEADLINE_EXCEEDED",
+    text: "The deadline passed before the answer was ready; the call may have been executed",
+    remedy: "Allow more time; look the user up before a call with effects is repeated.",
+  },
   QUERY_TIMED_OUT: {
     code: "deadline_exceeded",
     reason: "QUERY_TIMED_OUT",

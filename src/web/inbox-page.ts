@@ -24,7 +24,10 @@ export interface InboxMail {
 
 export interface InboxPageOptions {
   /** Newest first. @param options `to`: only mails to this address, whatever its case */
-  readonly readInbox: (options: { readonly limit: number; readonly to?: string }) => Promise<readonly InboxMail[]>;
+  readonly readInbox: (options: {
+    readonly limit: number;
+    readonly to?: string;
+  }) => Promise<readonly InboxMail[]>;
   /** Whether the request carries a token that opens the inbox. Without this option only loopback names are served. */
   readonly requireToken?: (request: Request) => Promise<boolean>;
 }
@@ -42,7 +45,8 @@ export function createInboxPage({
     const query = new URL(request.url).searchParams;
     const reply = prefersJson(request, query) ? jsonReply : pageReply;
     if (requireToken === undefined && !asksForLoopback(request)) {
-      const problem = "The dev inbox is only served under a name of this machine: open it as http://localhost or http://127.0.0.1.";
+      const problem =
+        "The dev inbox is only served under a name of this machine: open it as http://localhost or http://127.0.0.1.";
       return reply.problem(request, 403, problem);
     }
     if (requireToken !== undefined && !(await requireToken(request))) {
@@ -63,7 +67,12 @@ export function createInboxPage({
 
 interface Reply {
   mails(request: Request, mails: readonly InboxMail[], to: string): Response;
-  problem(request: Request, status: number, problem: string, headers?: Readonly<Record<string, string>>): Response;
+  problem(
+    request: Request,
+    status: number,
+    problem: string,
+    headers?: Readonly<Record<string, string>>,
+  ): Response;
 }
 
 const jsonReply: Reply = {
@@ -72,24 +81,35 @@ const jsonReply: Reply = {
 };
 
 const pageReply: Reply = {
-  mails: (request, mails, to) => pageResponse(request, 200, { title: TITLE, body: inbox(mails, to), width: "wide" }),
+  mails: (request, mails, to) =>
+    pageResponse(request, 200, { title: TITLE, body: inbox(mails, to), width: "wide" }),
   problem: (request, status, problem, headers) => {
     const body = html`<div class="card">
-<h1>${TITLE}</h1>
-<p>${problem}</p>
-</div>`;
+      <h1>${TITLE}</h1>
+      <p>${problem}</p>
+    </div>`;
     return pageResponse(request, status, { title: TITLE, body, width: "narrow" }, headers);
   },
 };
 
 function inbox(mails: readonly InboxMail[], to: string): Html {
   return html`<h1>${TITLE}</h1>
-<p class="notice">Dev inbox: mails stay on this machine. Nothing that you see here was sent to anybody.</p>
-<form class="filter" method="get" action="/inbox">
-<input type="email" name="to" value="${to}" placeholder="Only mails to this address" aria-label="Only mails to this address" autocomplete="off">
-<button type="submit">${to === "" ? "Refresh" : "Show"}</button>
-</form>
-${mails.length === 0 ? emptyInbox(to) : mails.map(mailCard)}`;
+    <p class="notice">
+      Dev inbox: mails stay on this machine. Nothing that you see here was sent to anybody.
+    </p>
+    <form class="filter" method="get" action="/inbox">
+      <input
+        type="text"
+        inputmode="email"
+        name="to"
+        value="${to}"
+        placeholder="Only mails to this address"
+        aria-label="Only mails to this address"
+        autocomplete="off"
+      />
+      <button type="submit">${to === "" ? "Refresh" : "Show"}</button>
+    </form>
+    ${mails.length === 0 ? emptyInbox(to) : mails.map(mailCard)}`;
 }
 
 function emptyInbox(to: string): Html {
@@ -100,13 +120,16 @@ function emptyInbox(to: string): Html {
 
 function mailCard({ receivedAt, to, subject, code, link, text }: InboxMail): Html {
   return html`<article class="card mail">
-<h2>${subject}</h2>
-<p class="soft meta">To ${to}<br><time datetime="${receivedAt}">${readableTime(receivedAt)}</time></p>
-<p class="code">${code}</p>
-<p><a href="${link}" rel="noreferrer">${link}</a></p>
-<pre>${text}</pre>
-</article>
-`;
+    <h2>${subject}</h2>
+    <p class="soft meta">To ${to}<br /><time datetime="${receivedAt}">${readableTime(receivedAt)}</time></p>
+    <p class="code">${code}</p>
+    <p>${linkTo(link)}</p>
+    <pre>${text}</pre>
+  </article> `;
+}
+
+function linkTo(link: string): Html {
+  return /^https?:/i.test(link) ? html`<a href="${link}" rel="noreferrer">${link}</a>` : html`${link}`;
 }
 
 /** `2026-11-22 21:05:03 UTC` */

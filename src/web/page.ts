@@ -73,22 +73,21 @@ export function pageResponse(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const document = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>${title}</title>
-<style>${new Html(STYLE)}</style>
-</head>
-<body>
-<main class="${width}">
-${body}
-</main>
-</body>
-</html>
-`;
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>${title}</title>
+        <style>
+          ${new Html(STYLE)}
+        </style>
+      </head>
+      <body>
+        <main class="${width}">${body}</main>
+      </body>
+    </html> `;
   return textResponse(request, status, document.text, { ...PAGE_HEADERS, ...headers });
 }
 
@@ -100,9 +99,18 @@ export function jsonResponse(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const contentType = { "content-type": "application/json; charset=utf-8" };
-  return textResponse(request, status, `${JSON.stringify(body)}\n`, { ...PAGE_HEADERS, ...contentType, ...headers });
+  return textResponse(request, status, `${JSON.stringify(body)}\n`, {
+    ...PAGE_HEADERS,
+    ...contentType,
+    ...headers,
+  });
 }
 
-function textResponse(request: Request, status: number, text: string, headers: Readonly<Record<string, string>>) {
+function textResponse(
+  request: Request,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>>,
+) {
   return new Response(request.method === "HEAD" ? null : text, { status, headers });
 }

@@ -24,18 +24,33 @@ export function createVerifyPage({
   return async (request, peer) => {
     if (request.method === "GET" || request.method === "HEAD") {
       const { userId, code } = fieldsOf(new URL(request.url).searchParams);
-      return userId === "" ? incompleteLink(request) : show(request, 200, "Verify your email address", form(userId, code));
+      return userId === ""
+        ? incompleteLink(request)
+        : show(request, 200, "Verify your email address", form(userId, code));
     }
     if (request.method !== "POST") {
-      return show(request, 405, "Not possible", html`<p>This page can be opened and its form sent, nothing else.</p>`, {
-        allow: "GET, HEAD, POST",
-      });
+      return show(
+        request,
+        405,
+        "Not possible",
+        html`<p>This page can be opened and its form sent, nothing else.</p>`,
+        {
+          allow: "GET, HEAD, POST",
+        },
+      );
     }
     if (isCrossSite(request)) {
-      return show(request, 403, "Not accepted", html`<p>This came from another website. Open the link in your email and press the button there.</p>`);
+      return show(
+        request,
+        403,
+        "Not accepted",
+        html`<p>This came from another website. Open the link in your email and press the button there.</p>`,
+      );
     }
     if (mediaType(request) !== FORM_TYPE) {
-      return show(request, 415, "Not understood", html`<p>Only the form of this page can be sent here.</p>`, { accept: FORM_TYPE });
+      return show(request, 415, "Not understood", html`<p>Only the form of this page can be sent here.</p>`, {
+        accept: FORM_TYPE,
+      });
     }
     const { userId, code } = fieldsOf(new URLSearchParams(await request.text()));
     if (userId === "") return incompleteLink(request);
@@ -51,7 +66,7 @@ const answers: Record<VerifyOutcome, (request: Request, userId: string, code: st
       200,
       "Email address verified",
       html`<p class="good">Thank you, your email address is verified.</p>
-<p class="soft">You can close this page and go on in the app that sent you the email.</p>`,
+        <p class="soft">You can close this page and go on in the app that sent you the email.</p>`,
     ),
   refused: (request, userId, code) =>
     show(
@@ -59,8 +74,11 @@ const answers: Record<VerifyOutcome, (request: Request, userId: string, code: st
       400,
       "This code cannot be used",
       html`<p class="bad">The code is wrong, too old, or was replaced by a newer one.</p>
-<p>Compare it with your newest email. If it still cannot be used, ask the app that sent you the email for a new code.</p>
-${form(userId, code)}`,
+        <p>
+          Compare it with your newest email. If it still cannot be used, ask the app that sent you the email
+          for a new code.
+        </p>
+        ${form(userId, code)}`,
     ),
   unavailable: (request, userId, code) =>
     show(
@@ -68,7 +86,7 @@ ${form(userId, code)}`,
       503,
       "Not possible right now",
       html`<p class="bad">Your code could not be checked. It is not lost: try again in a moment.</p>
-${form(userId, code)}`,
+        ${form(userId, code)}`,
       { "retry-after": "5" },
     ),
 };
@@ -78,23 +96,42 @@ function incompleteLink(request: Request): Response {
     request,
     400,
     "This link is incomplete",
-    html`<p>Part of the link is missing. Open it once more from the email, or copy the whole of it into the address bar.</p>
-<p class="soft">If that does not help, ask the app that sent you the email for a new code.</p>`,
+    html`<p>
+        Part of the link is missing. Open it once more from the email, or copy the whole of it into the
+        address bar.
+      </p>
+      <p class="soft">If that does not help, ask the app that sent you the email for a new code.</p>`,
   );
 }
 
 function missingCode(request: Request, userId: string): Response {
-  return show(request, 400, "Verify your email address", html`<p class="bad">Type the code from the email first.</p>
-${form(userId, "")}`);
+  return show(
+    request,
+    400,
+    "Verify your email address",
+    html`<p class="bad">Type the code from the email first.</p>
+      ${form(userId, "")}`,
+  );
 }
 
 function form(userId: string, code: string): Html {
   return html`<form method="post" action="/verify">
-<input type="hidden" name="userId" value="${userId}">
-<label for="code">Code from the email</label>
-<input class="code" id="code" name="code" value="${code}" required maxlength="64" autocomplete="one-time-code" autocapitalize="characters" autocorrect="off" spellcheck="false">
-<button class="wide" type="submit">Verify email address</button>
-</form>`;
+    <input type="hidden" name="userId" value="${userId}" />
+    <label for="code">Code from the email</label>
+    <input
+      class="code"
+      id="code"
+      name="code"
+      value="${code}"
+      required
+      maxlength="64"
+      autocomplete="one-time-code"
+      autocapitalize="characters"
+      autocorrect="off"
+      spellcheck="false"
+    />
+    <button class="wide" type="submit">Verify email address</button>
+  </form>`;
 }
 
 function show(
@@ -105,9 +142,9 @@ function show(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const body = html`<div class="card">
-<h1>${title}</h1>
-${content}
-</div>`;
+    <h1>${title}</h1>
+    ${content}
+  </div>`;
   return pageResponse(request, status, { title, body, width: "narrow" }, headers);
 }
 

@@ -29,7 +29,7 @@ const SUBJECT = "Verify your email address";
 // The code stands alone on its line, so that a double click takes it and programs that fill in codes find it.
 const TEXT = `Hello<%= it.name && " " + it.name %>,
 
-use this code to verify your email address:
+Use this code to verify your email address:
 
 <%= it.code %>
 
@@ -72,7 +72,7 @@ const HTML = `<!doctype html>
 <table role="presentation" class="card" width="100%" cellspacing="0" cellpadding="0" border="0" style="max-width:480px;background-color:#ffffff;border:1px solid #dfe3e8;border-radius:12px;">
 <tr><td style="padding:28px 24px;font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:16px;line-height:1.5;">
 <p class="ink" style="margin:0 0 16px;color:#1c2128;">Hello<%= it.name && " " + it.name %>,</p>
-<p class="ink" style="margin:0 0 16px;color:#1c2128;">use this code to verify your email address:</p>
+<p class="ink" style="margin:0 0 16px;color:#1c2128;">Use this code to verify your email address:</p>
 <p class="code" style="margin:0 0 24px;padding:16px 8px;border:1px solid #dfe3e8;border-radius:8px;background-color:#f2f4f7;color:#0b1220;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:28px;line-height:1.2;font-weight:700;letter-spacing:4px;text-align:center;word-break:break-all;"><%= it.code %></p>
 <p style="margin:0 0 16px;text-align:center;"><a class="button" href="<%= it.link %>" style="display:inline-block;padding:12px 24px;border-radius:8px;background-color:#1f5fd0;color:#ffffff;font-weight:600;text-decoration:none;">Verify email address</a></p>
 <p class="soft" style="margin:0 0 4px;color:#57606a;font-size:14px;">If the button does not work, open this link:</p>

@@ -1,0 +1,46 @@
+/** Frames of gRPC and gRPC-Web: one byte of flags, four of length (big-endian), the message. */
+import { failure, FailureError } from "../../verification/failures.ts";
+
+export const PREFIX_BYTES = 5;
+const COMPRESSED_FLAG = 0x01;
+
+/**
+ * The one message of a unary request.
+ *
+ * @throws FailureError for no frame, more than one, a broken one, or a compressed one (the headers named no encoding)
+ */
+export function unwrapMessage(body: Buffer, maxBytes: number): Buffer {
+  if (body.length === 0) throw malformed("missing input message for unary method");
+  if (body.length < PREFIX_BYTES) throw malformed("incomplete envelope");
+  const length = body.readUInt32BE(1);
+  if (length > maxBytes) throw tooLarge(maxBytes);
+  const end = PREFIX_BYTES + length;
+  if (body.length < end) throw malformed("incomplete envelope");
+  if (body.length > end) throw malformed("received extra input message for unary method");
+  if (body.readUInt8(0) === COMPRESSED_FLAG)
+    throw malformed("received compressed envelope without an encoding");
+  if (body.readUInt8(0) !== 0) throw malformed("unexpected flags in the envelope");
+  return body.subarray(PREFIX_BYTES, end);
+}
+
+/** @param flags 0 for a message, 0x80 for gRPC-Web's trailers */
+export function wrapMessage(message: Uint8Array, flags = 0): Buffer {
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
+  frame.writeUInt8(flags, 0);
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, PREFIX_BYTES);
+  return frame;
+}
+
+function malformed(problem: string): FailureError {
+  return new FailureError(failure("REQUEST_MALFORMED", { text: `protocol error: ${problem}` }));
+}
+
+export function tooLarge(maxBytes: number): FailureError {
+  return new FailureError(
+    failure("REQUEST_TOO_LARGE", {
+      text: `the message is larger than ${maxBytes} bytes`,
+      metadata: { maxBytes: String(maxBytes) },
+    }),
+  );
+}

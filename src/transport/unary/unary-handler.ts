@@ -1,0 +1,177 @@
+/**
+ * The direct path of unary calls: one exchange, one format, one call, one answer.
+ *
+ *     request -> (method, values from the URL) x (format by content type)
+ *             -> read the message -> the chain -> write the reply or the error
+ *
+ * connect-node serves the same calls at about ten times the cost, which is why plain ones come here; it stays the
+ * reference, and everything unusual goes to it: streams, compressed bodies, Connect GET, unknown content types.
+ */
+import type { Message } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import type { Call } from "../../rpc/call.ts";
+import { failureToConnectError, toConnectError } from "../../rpc/errors.ts";
+import type { ServiceTable } from "../../rpc/service-table.ts";
+import { failure } from "../../verification/failures.ts";
+import type { RouteTable } from "../http-rules.ts";
+import {
+  createConnectFormat,
+  CONNECT_JSON_CONTENT_TYPES,
+  CONNECT_PROTO_CONTENT_TYPES,
+} from "./connect-format.ts";
+import { tooLarge } from "./envelope.ts";
+import { BodyTooLargeError, ClientGoneError, type Exchange, type OutgoingHeaders } from "./exchange.ts";
+import { createGrpcFormat, GRPC_CONTENT_TYPES, type FormatLimits } from "./grpc-format.ts";
+import {
+  createGrpcWebFormat,
+  GRPC_WEB_CONTENT_TYPES,
+  GRPC_WEB_TEXT_CONTENT_TYPES,
+} from "./grpc-web-format.ts";
+import { createRestFormat } from "./rest-format.ts";
+import { statusJson } from "./rest-status.ts";
+import type { UnaryFormat, UnaryTarget } from "./unary-format.ts";
+
+/** Takes a call through the chain to its handler. */
+export type Invoke = (call: Call, request: Message) => Promise<Message>;
+
+export interface UnaryHandlerOptions {
+  readonly services: ServiceTable;
+  readonly routes: RouteTable;
+  readonly invoke: Invoke;
+  readonly limits: FormatLimits;
+  /** Who serves calls at procedure paths; REST is always read here. */
+  readonly procedures: "direct" | "connect-node";
+}
+
+/** What is to be done with a request. */
+export type Resolution =
+  | { readonly kind: "direct"; readonly target: UnaryTarget; readonly format: UnaryFormat }
+  /** connect-node's, as the procedure at `path`. */
+  | { readonly kind: "procedure"; readonly target: UnaryTarget; readonly path: string }
+  | { readonly kind: "otherVerbs"; readonly verbs: readonly string[] }
+  | { readonly kind: "malformed" }
+  | { readonly kind: "unknown" };
+
+/** Answers hold codes and addresses: no cache may keep them, no browser guess at their type. */
+const API_HEADERS: OutgoingHeaders = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+
+export class UnaryHandler {
+  readonly #invoke: Invoke;
+  readonly #routes: RouteTable;
+  readonly #limits: FormatLimits;
+  readonly #procedures = new Map<string, UnaryTarget>();
+  readonly #formats = new Map<string, UnaryFormat>();
+  readonly #rest: UnaryFormat;
+
+  constructor({ services, routes, invoke, limits, procedures }: UnaryHandlerOptions) {
+    this.#invoke = invoke;
+    this.#routes = routes;
+    this.#limits = limits;
+    this.#rest = createRestFormat(limits);
+    if (procedures === "direct") this.#addProcedureFormats(limits);
+    for (const method of services.methods) {
+      this.#procedures.set(procedurePath(method), { method, bindings: [], body: "*" });
+    }
+  }
+
+  /** Looks at the request line and the headers only. */
+  resolve(exchange: Exchange): Resolution {
+    const contentType = exchange.get("content-type")?.toLowerCase() ?? "";
+    const procedure = this.#procedures.get(exchange.path);
+    if (procedure !== undefined) {
+      return this.#choose(exchange, procedure, this.#formats.get(contentType), exchange.path);
+    }
+    const match = this.#routes.match(exchange.verb, exchange.path);
+    if (match.kind !== "found") return match;
+    const { method, body } = match.route;
+    const target = { method, bindings: match.bindings, body };
+    if (contentType.startsWith("application/grpc")) {
+      return this.#choose(exchange, target, this.#formats.get(contentType), procedurePath(method));
+    }
+    const fromQuery = body === "*" ? [] : queryBindings(exchange.query);
+    return {
+      kind: "direct",
+      // Path variables come last: they win.
+      target: { ...target, bindings: [...fromQuery, ...match.bindings] },
+      format: this.#rest,
+    };
+  }
+
+  /** Answers the exchange, whatever happens; never rejects. */
+  async handle(
+    exchange: Exchange,
+    { target, format }: Extract<Resolution, { kind: "direct" }>,
+    requestId: string,
+  ): Promise<void> {
+    const common = { ...API_HEADERS, "x-request-id": requestId };
+    try {
+      const timeoutMs = format.timeoutMs(exchange);
+      const body = await exchange.readBody(format.maxBodyBytes);
+      const request = format.read(exchange, target, body);
+      const call: Call = {
+        method: target.method,
+        format: format.name,
+        headers: exchange,
+        peerAddress: exchange.peerAddress,
+        requestId,
+        timeoutMs,
+        bindings: target.bindings,
+        caller: { kind: "anonymous" },
+      };
+      const reply = await this.#invoke(call, request);
+      format.reply(exchange, target, reply, common);
+    } catch (error) {
+      if (error instanceof ClientGoneError) return;
+      format.fail(exchange, this.#toConnectError(error, requestId), common);
+    }
+  }
+
+  /** Answers in REST's shape what never became a call. */
+  refuse(exchange: Exchange, error: ConnectError, requestId: string, headers: OutgoingHeaders = {}): void {
+    this.#rest.fail(exchange, error, { ...API_HEADERS, ...headers, "x-request-id": requestId });
+  }
+
+  /** 405 has no code of its own in gRPC: UNIMPLEMENTED in the body, as ZITADEL's gateway answers. */
+  refuseVerb(exchange: Exchange, requestId: string, allow: string): void {
+    const error = failureToConnectError(failure("METHOD_NOT_ALLOWED"));
+    const headers = { "content-type": "application/json", ...API_HEADERS, allow, "x-request-id": requestId };
+    exchange.respond(405, headers, JSON.stringify(statusJson(error)));
+  }
+
+  #addProcedureFormats(limits: FormatLimits): void {
+    this.#serve(createGrpcFormat(limits), GRPC_CONTENT_TYPES);
+    this.#serve(createGrpcWebFormat(limits, "binary"), GRPC_WEB_CONTENT_TYPES);
+    this.#serve(createGrpcWebFormat(limits, "text"), GRPC_WEB_TEXT_CONTENT_TYPES);
+    this.#serve(createConnectFormat(limits, "json"), CONNECT_JSON_CONTENT_TYPES);
+    this.#serve(createConnectFormat(limits, "proto"), CONNECT_PROTO_CONTENT_TYPES);
+  }
+
+  #serve(format: UnaryFormat, contentTypes: readonly string[]): void {
+    for (const contentType of contentTypes) this.#formats.set(contentType, format);
+  }
+
+  #choose(
+    exchange: Exchange,
+    target: UnaryTarget,
+    format: UnaryFormat | undefined,
+    path: string,
+  ): Resolution {
+    return format !== undefined && format.serves(exchange)
+      ? { kind: "direct", target, format }
+      : { kind: "procedure", target, path };
+  }
+
+  #toConnectError(error: unknown, requestId: string): ConnectError {
+    const cause = error instanceof BodyTooLargeError ? tooLarge(this.#limits.maxMessageBytes) : error;
+    return toConnectError(cause, requestId);
+  }
+}
+
+function procedurePath({ parent, name }: UnaryTarget["method"]): string {
+  return `/${parent.typeName}/${name}`;
+}
+
+function queryBindings(query: string) {
+  if (query === "") return [];
+  return [...new URLSearchParams(query)].map(([name, value]) => ({ path: name.split("."), value }));
+}
