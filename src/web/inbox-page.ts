@@ -85,31 +85,21 @@ const pageReply: Reply = {
     pageResponse(request, 200, { title: TITLE, body: inbox(mails, to), width: "wide" }),
   problem: (request, status, problem, headers) => {
     const body = html`<div class="card">
-      <h1>${TITLE}</h1>
-      <p>${problem}</p>
-    </div>`;
+<h1>${TITLE}</h1>
+<p>${problem}</p>
+</div>`;
     return pageResponse(request, status, { title: TITLE, body, width: "narrow" }, headers);
   },
 };
 
 function inbox(mails: readonly InboxMail[], to: string): Html {
   return html`<h1>${TITLE}</h1>
-    <p class="notice">
-      Dev inbox: mails stay on this machine. Nothing that you see here was sent to anybody.
-    </p>
-    <form class="filter" method="get" action="/inbox">
-      <input
-        type="text"
-        inputmode="email"
-        name="to"
-        value="${to}"
-        placeholder="Only mails to this address"
-        aria-label="Only mails to this address"
-        autocomplete="off"
-      />
-      <button type="submit">${to === "" ? "Refresh" : "Show"}</button>
-    </form>
-    ${mails.length === 0 ? emptyInbox(to) : mails.map(mailCard)}`;
+<p class="notice">Dev inbox: mails stay on this machine. Nothing that you see here was sent to anybody.</p>
+<form class="filter" method="get" action="/inbox">
+<input type="email" name="to" value="${to}" placeholder="Only mails to this address" aria-label="Only mails to this address" autocomplete="off">
+<button type="submit">${to === "" ? "Refresh" : "Show"}</button>
+</form>
+${mails.length === 0 ? emptyInbox(to) : mails.map(mailCard)}`;
 }
 
 function emptyInbox(to: string): Html {
@@ -120,16 +110,13 @@ function emptyInbox(to: string): Html {
 
 function mailCard({ receivedAt, to, subject, code, link, text }: InboxMail): Html {
   return html`<article class="card mail">
-    <h2>${subject}</h2>
-    <p class="soft meta">To ${to}<br /><time datetime="${receivedAt}">${readableTime(receivedAt)}</time></p>
-    <p class="code">${code}</p>
-    <p>${linkTo(link)}</p>
-    <pre>${text}</pre>
-  </article> `;
-}
-
-function linkTo(link: string): Html {
-  return /^https?:/i.test(link) ? html`<a href="${link}" rel="noreferrer">${link}</a>` : html`${link}`;
+<h2>${subject}</h2>
+<p class="soft meta">To ${to}<br><time datetime="${receivedAt}">${readableTime(receivedAt)}</time></p>
+<p class="code">${code}</p>
+<p><a href="${link}" rel="noreferrer">${link}</a></p>
+<pre>${text}</pre>
+</article>
+`;
 }
 
 /** `2026-11-22 21:05:03 UTC` */

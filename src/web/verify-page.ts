@@ -66,7 +66,7 @@ const answers: Record<VerifyOutcome, (request: Request, userId: string, code: st
       200,
       "Email address verified",
       html`<p class="good">Thank you, your email address is verified.</p>
-        <p class="soft">You can close this page and go on in the app that sent you the email.</p>`,
+<p class="soft">You can close this page and go on in the app that sent you the email.</p>`,
     ),
   refused: (request, userId, code) =>
     show(
@@ -74,11 +74,8 @@ const answers: Record<VerifyOutcome, (request: Request, userId: string, code: st
       400,
       "This code cannot be used",
       html`<p class="bad">The code is wrong, too old, or was replaced by a newer one.</p>
-        <p>
-          Compare it with your newest email. If it still cannot be used, ask the app that sent you the email
-          for a new code.
-        </p>
-        ${form(userId, code)}`,
+<p>Compare it with your newest email. If it still cannot be used, ask the app that sent you the email for a new code.</p>
+${form(userId, code)}`,
     ),
   unavailable: (request, userId, code) =>
     show(
@@ -86,7 +83,7 @@ const answers: Record<VerifyOutcome, (request: Request, userId: string, code: st
       503,
       "Not possible right now",
       html`<p class="bad">Your code could not be checked. It is not lost: try again in a moment.</p>
-        ${form(userId, code)}`,
+${form(userId, code)}`,
       { "retry-after": "5" },
     ),
 };
@@ -96,11 +93,8 @@ function incompleteLink(request: Request): Response {
     request,
     400,
     "This link is incomplete",
-    html`<p>
-        Part of the link is missing. Open it once more from the email, or copy the whole of it into the
-        address bar.
-      </p>
-      <p class="soft">If that does not help, ask the app that sent you the email for a new code.</p>`,
+    html`<p>Part of the link is missing. Open it once more from the email, or copy the whole of it into the address bar.</p>
+<p class="soft">If that does not help, ask the app that sent you the email for a new code.</p>`,
   );
 }
 
@@ -110,28 +104,17 @@ function missingCode(request: Request, userId: string): Response {
     400,
     "Verify your email address",
     html`<p class="bad">Type the code from the email first.</p>
-      ${form(userId, "")}`,
+${form(userId, "")}`,
   );
 }
 
 function form(userId: string, code: string): Html {
   return html`<form method="post" action="/verify">
-    <input type="hidden" name="userId" value="${userId}" />
-    <label for="code">Code from the email</label>
-    <input
-      class="code"
-      id="code"
-      name="code"
-      value="${code}"
-      required
-      maxlength="64"
-      autocomplete="one-time-code"
-      autocapitalize="characters"
-      autocorrect="off"
-      spellcheck="false"
-    />
-    <button class="wide" type="submit">Verify email address</button>
-  </form>`;
+<input type="hidden" name="userId" value="${userId}">
+<label for="code">Code from the email</label>
+<input class="code" id="code" name="code" value="${code}" required maxlength="64" autocomplete="one-time-code" autocapitalize="characters" autocorrect="off" spellcheck="false">
+<button class="wide" type="submit">Verify email address</button>
+</form>`;
 }
 
 function show(
@@ -142,9 +125,9 @@ function show(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const body = html`<div class="card">
-    <h1>${title}</h1>
-    ${content}
-  </div>`;
+<h1>${title}</h1>
+${content}
+</div>`;
   return pageResponse(request, status, { title, body, width: "narrow" }, headers);
 }
 

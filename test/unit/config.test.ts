@@ -54,6 +54,7 @@ describe("defaults", () => {
       urlTemplateHosts: undefined,
       logLevel: "info",
       logFormat: undefined,
+      directUnary: true,
       shutdownGraceMs: 10_000,
     });
   });
@@ -310,18 +311,18 @@ describe("the strength of codes", () => {
   test.each([
     [
       "0123456789",
-      "6",
-      "6 symbols out of an alphabet of 10 give 19.9 bits of entropy, fewer than 20; example: COUNTERSIGN_CODE_LENGTH=7",
+      "5",
+      "5 symbols out of an alphabet of 10 give 16.6 bits of entropy, fewer than 19; example: COUNTERSIGN_CODE_LENGTH=6",
     ],
     [
       "01",
-      "19",
-      "19 symbols out of an alphabet of 2 give 19 bits of entropy, fewer than 20; example: COUNTERSIGN_CODE_LENGTH=20",
+      "18",
+      "18 symbols out of an alphabet of 2 give 18 bits of entropy, fewer than 19; example: COUNTERSIGN_CODE_LENGTH=19",
     ],
     [
-      "ABCDEFGHJKLMNPQRSTUVWXYZ2345678",
+      "ABCDEFGHJKLMNPQRSTUVWXYZ",
       "4",
-      "4 symbols out of an alphabet of 31 give 19.8 bits of entropy, fewer than 20; example: COUNTERSIGN_CODE_LENGTH=5",
+      "4 symbols out of an alphabet of 24 give 18.3 bits of entropy, fewer than 19; example: COUNTERSIGN_CODE_LENGTH=5",
     ],
   ])("%s, %s symbols: too weak", (alphabet, length, fault) => {
     const env = { COUNTERSIGN_CODE_ALPHABET: alphabet, COUNTERSIGN_CODE_LENGTH: length };

@@ -1,0 +1,57 @@
+import { expect, test } from "@jest/globals";
+import { staleEnd } from "../../../src/mail/freshness.ts";
+import type { OutboxEntry } from "../../../src/verification/decider.ts";
+import { UNKNOWN_USER, type UserState } from "../../../src/verification/user/state.ts";
+
+const delivery: OutboxEntry = {
+  deliveryId: "d1",
+  codeId: "c1",
+  userId: "u1",
+  organizationId: "o1",
+  recipient: "ada@example.com",
+  urlTemplate: "https://example.com/",
+  sealedCode: "",
+  expiresAtMs: 1000,
+};
+
+function user(changes: Partial<UserState>): UserState {
+  return {
+    ...UNKNOWN_USER,
+    status: "active",
+    email: { address: "ada@example.com", isVerified: false },
+    code: { codeId: "c1", mac: { keyId: "k", mac: "" }, expiresAtMs: 1000 },
+    ...changes,
+  };
+}
+
+test.each([
+  ["live until its last millisecond", user({}), 1000, undefined],
+  ["locked users may still verify", user({ status: "locked" }), 0, undefined],
+  ["past its end", user({}), 1001, "expired"],
+  ["never heard of", undefined, 0, "superseded: the user was deleted"],
+  ["deleted", { ...UNKNOWN_USER, status: "deleted" } as const, 0, "superseded: the user was deleted"],
+  [
+    "moved",
+    user({ email: { address: "new@example.com", isVerified: false } }),
+    0,
+    "superseded: the address was changed",
+  ],
+  [
+    "replaced",
+    user({ code: { codeId: "c2", mac: { keyId: "k", mac: "" }, expiresAtMs: 9000 } }),
+    0,
+    "superseded: there is a newer code",
+  ],
+  [
+    "used",
+    user({ code: null, email: { address: "ada@example.com", isVerified: true } }),
+    0,
+    "used: the address is verified",
+  ],
+  ["moved there and back", user({ code: null }), 0, "superseded: the address was set again"],
+])("%s", (_, state, nowMs, expected) => {
+  const end = staleEnd(state, delivery, nowMs);
+  if (expected === undefined) expect(end).toBeUndefined();
+  else if (expected === "expired") expect(end?.state).toBe("expired");
+  else expect(end).toEqual({ state: "cancelled", problem: expected });
+});
