@@ -96,7 +96,7 @@ function inbox(mails: readonly InboxMail[], to: string): Html {
   return html`<h1>${TITLE}</h1>
 <p class="notice">Dev inbox: mails stay on this machine. Nothing that you see here was sent to anybody.</p>
 <form class="filter" method="get" action="/inbox">
-<input type="email" name="to" value="${to}" placeholder="Only mails to this address" aria-label="Only mails to this address" autocomplete="off">
+<input type="text" inputmode="email" name="to" value="${to}" placeholder="Only mails to this address" aria-label="Only mails to this address" autocomplete="off">
 <button type="submit">${to === "" ? "Refresh" : "Show"}</button>
 </form>
 ${mails.length === 0 ? emptyInbox(to) : mails.map(mailCard)}`;
@@ -113,10 +113,14 @@ function mailCard({ receivedAt, to, subject, code, link, text }: InboxMail): Htm
 <h2>${subject}</h2>
 <p class="soft meta">To ${to}<br><time datetime="${receivedAt}">${readableTime(receivedAt)}</time></p>
 <p class="code">${code}</p>
-<p><a href="${link}" rel="noreferrer">${link}</a></p>
+<p>${linkTo(link)}</p>
 <pre>${text}</pre>
 </article>
 `;
+}
+
+function linkTo(link: string): Html {
+  return /^https?:/i.test(link) ? html`<a href="${link}" rel="noreferrer">${link}</a>` : html`${link}`;
 }
 
 /** `2026-11-22 21:05:03 UTC` */
