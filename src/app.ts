@@ -1,5 +1,4 @@
 /** The composition root: from a Config to a running application. Clock and randomness come in here and nowhere else. */
-import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Authenticator } from "./access/authenticator.ts";
@@ -20,6 +19,7 @@ import { EnvironmentFactory } from "./store/environment-factory.ts";
 import { IdentifierFactory } from "./store/identifiers.ts";
 import { adoptKeyring, makeKeyFile, readKeyFile, storedKeyId } from "./store/key-file.ts";
 import { Keyring } from "./store/keyring.ts";
+import { createRandomPool } from "./store/random-pool.ts";
 import { LockedError } from "./store/sqlite/lock.ts";
 import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 import type { Store } from "./store/store.ts";
@@ -64,7 +64,7 @@ export interface Sources {
 export async function startApplication(
   config: Config,
   logger: Logger,
-  sources: Sources = { nowMs: Date.now, randomBytes },
+  sources: Sources = { nowMs: Date.now, randomBytes: createRandomPool() },
 ): Promise<Application> {
   const useDevInbox = choosesDevInbox(config);
   const undo: (() => Promise<void>)[] = [];
@@ -206,7 +206,7 @@ async function loadKeyring(config: Config, store: Store, sources: Sources): Prom
   const source = configured === undefined ? path : "COUNTERSIGN_SECRET_KEY";
   let keyring: Keyring;
   try {
-    keyring = new Keyring(secrets);
+    keyring = new Keyring(secrets, sources.randomBytes);
   } catch (error) {
     throw new StartError(`${source} holds no usable key: ${String(error)}`, { cause: error });
   }

@@ -4,14 +4,14 @@
  * Every step can be repeated, so a start that died half-way is finished by the next one. The ids are chosen and stored
  * first; the token is in its file before its hash is in the database, so there is never a token that nobody has.
  */
-import { chmod, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
+import { writePrivateFile } from "../store/private-file.ts";
 import type { Store } from "../store/store.ts";
 import type { Command } from "../verification/aggregates.ts";
 import { FailureError, type FailureName } from "../verification/failures.ts";
 import { createToken, hashToken } from "./token.ts";
 
-const OWNER_ONLY = 0o600;
 const METADATA_KEY = "bootstrap";
 const ADMIN_USERNAME = "countersign-admin";
 const ADMIN_TOKEN_ID = "admin";
@@ -87,8 +87,6 @@ async function readOrMakeToken({ tokenFile, randomBytes }: BootstrapOptions): Pr
   });
   if (existing.trim() !== "") return existing.trim();
   const token = createToken(randomBytes);
-  await writeFile(tokenFile, `${token}\n`, { mode: OWNER_ONLY });
-  // The mode of writeFile counts for new files only.
-  await chmod(tokenFile, OWNER_ONLY);
+  await writePrivateFile(tokenFile, `${token}\n`);
   return token;
 }

@@ -12,7 +12,7 @@ export interface LoggerOptions {
   readonly level: LogLevel;
   /** `json`: one object per line; `pretty`: text for a terminal. */
   readonly format: LogFormat;
-  /** Takes whole lines. Default: stderr, written before the log call returns. */
+  /** Takes whole lines. Default: stderr. */
   readonly destination?: { write(line: string): unknown };
   /** Whether `pretty` uses colours. Default: whether stderr is a terminal that wants them. */
   readonly colors?: boolean;
@@ -24,8 +24,8 @@ const CONFIDENTIAL =
   /"((?:proxy-)?authorization|(?:set-)?cookie|(?:admin)?token|password|secret)":(?:"(?:[^"\\]|\\.)*"|\[(?:"(?:[^"\\]|\\.)*",?)*\])/gi;
 
 export function createLogger(options: LoggerOptions): Logger {
-  // Synchronous, so that the last lines before an exit are not lost.
-  const destination = options.destination ?? pino.destination({ fd: 2, sync: true });
+  const destination =
+    options.destination ?? (options.format === "json" ? bufferedStderr() : pino.destination(2));
   return pino(
     {
       level: options.level,
@@ -39,6 +39,22 @@ export function createLogger(options: LoggerOptions): Logger {
       ? destination
       : prettyStream(destination, options.colors ?? terminalWantsColors()),
   );
+}
+
+/**
+ * Lines that are logged while one is being written travel together with the next: a call does not wait for its line.
+ * What is left at the exit, an uncaught exception's included, is written then.
+ */
+function bufferedStderr(): pino.DestinationStream {
+  const destination = pino.destination({ fd: 2, sync: false });
+  process.on("exit", () => {
+    try {
+      destination.flushSync();
+    } catch {
+      // stderr is gone: there is nobody left to tell.
+    }
+  });
+  return destination;
 }
 
 /** In this process and synchronous, unlike pino-pretty as a transport, which is a worker thread. */

@@ -9,3 +9,8 @@ export function maskAddress(address: string): string {
   const [first = ""] = address.slice(0, at);
   return `${first}***${address.slice(at)}`;
 }
+
+/** An identifier for logs. Callers may choose ids, and some choose the address. */
+export function maskIdentifier(id: string): string {
+  return id.includes("@") ? maskAddress(id) : id;
+}

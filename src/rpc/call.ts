@@ -4,6 +4,7 @@
  * Transport makes a Call, the chain fills in who is calling, the handler reads it.
  */
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { Trace } from "../observability/trace.ts";
 import type { Caller } from "../verification/caller.ts";
 
 export type WireFormat = "grpc" | "grpc-web" | "connect" | "rest";
@@ -19,15 +20,23 @@ export interface HeaderReader {
   get(name: string): string | null;
 }
 
-export interface Call {
+/** What is known of a request before anybody looked at its body. */
+export interface Arrival {
+  /** Answered as `x-request-id` and found in the log. */
+  readonly requestId: string;
+  /** IP address of the peer, "" where unknown. */
+  readonly peerAddress: string;
+  /** When its headers were here, on the clock of `performance.now()`. */
+  readonly startedMs: number;
+  /** The caller's trace, where it sent one. */
+  readonly trace: Trace | undefined;
+}
+
+export interface Call extends Arrival {
   readonly method: DescMethodUnary;
   readonly format: WireFormat;
   /** Request headers, or metadata. */
   readonly headers: HeaderReader;
-  /** IP address of the peer, "" where unknown. */
-  readonly peerAddress: string;
-  /** Answered as `x-request-id` and found in the log. */
-  readonly requestId: string;
   /** The time that the client allows from now on, in milliseconds; undefined when it sets none. */
   readonly timeoutMs: number | undefined;
   /** Set on the decoded request before it is validated. */

@@ -5,16 +5,16 @@
  * before any rule of the domain. Errors leave the chain as ConnectErrors, mapped here and nowhere else.
  */
 import { getOption, hasOption, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
-import { Code, type ConnectError } from "@connectrpc/connect";
-import type { Logger } from "pino";
+import type { ConnectError } from "@connectrpc/connect";
 import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { Authenticator } from "../access/authenticator.ts";
 import type { Caller, Permission } from "../verification/caller.ts";
 import { failure, FailureError } from "../verification/failures.ts";
 import { applyBindings } from "./bindings.ts";
-import type { Call } from "./call.ts";
-import { reasonOf, toConnectError } from "./errors.ts";
+import type { Call, HeaderReader } from "./call.ts";
+import type { CallLog, EndedCall } from "./call-log.ts";
+import { toConnectError } from "./errors.ts";
 import { RequestRules } from "./request-rules.ts";
 import { UnservedFields } from "./unserved-fields.ts";
 
@@ -36,25 +36,30 @@ interface MethodAccess {
 
 export interface ChainOptions {
   readonly authenticator: Authenticator;
-  readonly logger: Logger;
+  readonly callLog: CallLog;
+}
+
+/** A call whose requests and replies are streams. */
+export interface StreamCall extends EndedCall {
+  readonly headers: HeaderReader;
+  caller: Caller;
 }
 
 export class Chain {
   readonly #authenticator: Authenticator;
-  readonly #logger: Logger;
+  readonly #callLog: CallLog;
   readonly #rules = new RequestRules();
   readonly #unserved = new UnservedFields();
   readonly #access = new Map<DescMethod, MethodAccess>();
 
-  constructor({ authenticator, logger }: ChainOptions) {
+  constructor({ authenticator, callLog }: ChainOptions) {
     this.#authenticator = authenticator;
-    this.#logger = logger;
+    this.#callLog = callLog;
     for (const method of UserService.methods) this.#rules.compile(method.input);
   }
 
   /** Takes the call through the steps around `next`. @throws ConnectError */
   async run<Reply>(call: Call, request: Message, next: () => Promise<Reply>): Promise<Reply> {
-    const startedMs = performance.now();
     try {
       const access = this.#accessOf(call.method);
       if (!access.isPublic) call.caller = await this.#authenticate(call, access);
@@ -62,24 +67,36 @@ export class Chain {
       authorize(call.caller, access);
       this.#validate(call.method.input, request);
       const reply = await withinDeadline(call.timeoutMs, next);
-      this.#log(call, startedMs, undefined);
+      this.#callLog.ended(call);
       return reply;
     } catch (error) {
       const mapped = toConnectError(error, call.requestId);
-      this.#log(call, startedMs, mapped);
+      this.#callLog.ended(call, mapped);
       throw mapped;
     }
   }
 
-  /** For streams, which have no single request: authentication alone. */
-  async open(call: Pick<Call, "headers" | "requestId">, method: DescMethod): Promise<Caller> {
-    const access = this.#accessOf(method);
-    if (access.isPublic) return { kind: "anonymous" };
+  /**
+   * For streams, which have no single request: authentication alone. Who opened one says by `closed` how it ended.
+   *
+   * @throws ConnectError
+   */
+  async open(call: StreamCall): Promise<void> {
     try {
-      return await this.#authenticate(call, access);
+      const access = this.#accessOf(call.method);
+      if (!access.isPublic) call.caller = await this.#authenticate(call, access);
     } catch (error) {
-      throw toConnectError(error, call.requestId);
+      const mapped = toConnectError(error, call.requestId);
+      this.#callLog.ended(call, mapped);
+      throw mapped;
     }
+  }
+
+  /** @param error undefined when the stream came to its end @returns what the wire says of the error */
+  closed(call: StreamCall, error?: unknown): ConnectError | undefined {
+    const mapped = error === undefined ? undefined : toConnectError(error, call.requestId);
+    this.#callLog.ended(call, mapped);
+    return mapped;
   }
 
   #accessOf(method: DescMethod): MethodAccess {
@@ -117,20 +134,6 @@ export class Chain {
         }),
       );
     }
-  }
-
-  #log(call: Call, startedMs: number, error: ConnectError | undefined): void {
-    const entry = {
-      method: `${call.method.parent.typeName}/${call.method.name}`,
-      format: call.format,
-      code: error === undefined ? "ok" : Code[error.code],
-      ...(error !== undefined && { reason: reasonOf(error) }),
-      durationMs: Math.round((performance.now() - startedMs) * 1_000) / 1_000,
-      principal: call.caller.kind === "principal" ? call.caller.userId : call.caller.kind,
-      requestId: call.requestId,
-    };
-    if (error?.code === Code.Internal) this.#logger.error({ ...entry, err: error.cause }, "call failed");
-    else this.#logger.info(entry, "call");
   }
 }
 

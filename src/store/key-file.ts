@@ -1,9 +1,9 @@
 /** The secret key that a first start makes for itself, and the check that a database still has its key. */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { SECRET_BYTES, type Keyring } from "./keyring.ts";
+import { writePrivateFile } from "./private-file.ts";
 import type { Store } from "./store.ts";
 
-const OWNER_ONLY = 0o600;
 const FINGERPRINT_KEY = "key-fingerprint";
 
 /** @returns the secrets in the file, newest first, one base64 text a line; undefined when there is no file */
@@ -17,13 +17,13 @@ export async function readKeyFile(path: string): Promise<Buffer[] | undefined> {
   }
 }
 
-/** Writes a fresh secret, readable by its owner only; fails rather than replace a file. */
+/** Writes a fresh secret, readable by its owner only: on disk before anything is written with it. */
 export async function makeKeyFile(
   path: string,
   randomBytes: (count: number) => Uint8Array,
 ): Promise<Buffer[]> {
   const secret = Buffer.from(randomBytes(SECRET_BYTES));
-  await writeFile(path, `${secret.toString("base64")}\n`, { mode: OWNER_ONLY, flag: "wx" });
+  await writePrivateFile(path, `${secret.toString("base64")}\n`);
   return [secret];
 }
 

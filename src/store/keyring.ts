@@ -15,6 +15,7 @@ import {
   type KeyObject,
 } from "node:crypto";
 import type { CodeMac } from "../verification/code.ts";
+import type { RandomBytes } from "./identifiers.ts";
 
 interface Key {
   /** Public name of the key: the first 8 bytes of a derivation, hex. */
@@ -29,15 +30,18 @@ const TAG_BYTES = 16;
 
 export class Keyring {
   readonly #keys: readonly [Key, ...Key[]];
+  readonly #randomBytes: RandomBytes;
 
   /**
    * @param secrets 32 bytes each, newest first
+   * @param source of cryptographically secure bytes, for initialization vectors
    * @throws RangeError without any secret, or for one of another length
    */
-  constructor(secrets: readonly Uint8Array[]) {
+  constructor(secrets: readonly Uint8Array[], source: RandomBytes = randomBytes) {
     const [newest, ...older] = secrets.map(deriveKey);
     if (newest === undefined) throw new RangeError("a keyring needs at least one secret");
     this.#keys = [newest, ...older];
+    this.#randomBytes = source;
   }
 
   /** Public names of the keys, newest first: they tell whether two keyrings share keys, and nothing about the keys. */
@@ -61,7 +65,7 @@ export class Keyring {
    */
   seal(plaintext: string, context: string): string {
     const key = this.#keys[0];
-    const iv = randomBytes(IV_BYTES);
+    const iv = this.#randomBytes(IV_BYTES);
     const cipher = createCipheriv("aes-256-gcm", key.sealing, iv).setAAD(Buffer.from(context));
     const sealed = Buffer.concat([iv, cipher.update(plaintext, "utf8"), cipher.final(), cipher.getAuthTag()]);
     return `${key.id}.${sealed.toString("base64")}`;

@@ -42,6 +42,9 @@ export class Listener {
   readonly #http2: http2.Http2Server;
   readonly #sessions = new Set<http2.ServerHttp2Session>();
   readonly #sniffing = new Set<Socket>();
+  /** Answers over HTTP/1.1 that are not complete. */
+  readonly #answering = new Set<http.ServerResponse>();
+  #isClosing = false;
 
   /** Gives requests on HTTP/2 to node's compatibility API; it never listens. */
   readonly #compatibility: http2.Http2Server;
@@ -56,7 +59,10 @@ export class Listener {
         requestTimeout: REQUEST_TIMEOUT_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
       },
-      handler,
+      (request, response) => {
+        this.#track(response);
+        handler(request, response);
+      },
     );
     this.#http2 = http2.createServer({
       settings: {
@@ -97,13 +103,15 @@ export class Listener {
   }
 
   /**
-   * Stops accepting, sends GOAWAY, lets calls in flight finish.
+   * Stops accepting, sends GOAWAY, lets calls in flight finish; what HTTP/1.1 still answers says `Connection: close`.
    *
    * @param graceMs after this the connections that are left are destroyed
    * @param endStreams called at 80 % of the grace, to end streams that would never end by themselves
    */
   async close(graceMs: number, endStreams: () => void): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#http1.close(() => resolve()));
+    this.#isClosing = true;
+    for (const response of this.#answering) response.shouldKeepAlive = false;
     for (const socket of this.#sniffing) socket.destroy();
     for (const session of this.#sessions) session.close();
     this.#http1.closeIdleConnections();
@@ -115,6 +123,16 @@ export class Listener {
     await closed;
     clearTimeout(soft);
     clearTimeout(hard);
+  }
+
+  #track(response: http.ServerResponse): void {
+    if (this.#isClosing) response.shouldKeepAlive = false;
+    this.#answering.add(response);
+    response.once("close", () => {
+      this.#answering.delete(response);
+      // An answer whose headers were out before the stop has left its connection open.
+      if (this.#isClosing) setImmediate(() => this.#http1.closeIdleConnections());
+    });
   }
 
   #takeOverConnections(): void {

@@ -26,3 +26,10 @@ export function openForReading(path: string): Database.Database {
   database.pragma("temp_store = MEMORY");
   return database;
 }
+
+/** SQLite's extended result code by name, such as SQLITE_IOERR_FSYNC; "" for what has none. */
+export function sqliteCode(error: unknown): string {
+  // Not by instanceof: the class is that of whoever loaded the native part first, in a process that loads it twice.
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === "string" ? code : "";
+}

@@ -41,6 +41,7 @@ export class GroupCommit {
   #waiting: Waiting[] = [];
   #inFlight: readonly Waiting[] | undefined;
   #probe: NodeJS.Timeout | undefined;
+  #draining: PromiseWithResolvers<void> | undefined;
   #closing: PromiseWithResolvers<void> | undefined;
 
   private constructor(worker: Worker, options: GroupCommitOptions) {
@@ -58,9 +59,12 @@ export class GroupCommit {
       workerData: { path: options.path },
     });
     await new Promise<void>((resolve, reject) => {
+      const ended = () => reject(new Error("the writer thread ended while it opened the database"));
       worker.once("error", reject);
+      worker.once("exit", ended);
       worker.once("message", (message: FromWriter) => {
         worker.off("error", reject);
+        worker.off("exit", ended);
         if (message.kind === "openFailed") reject(message.error);
         else resolve();
       });
@@ -78,7 +82,7 @@ export class GroupCommit {
 
   /** Resolves with the task's value once its commit is on disk. */
   submit(task: WriteTask): Promise<unknown> {
-    if (this.#state === "failed" || this.#closing !== undefined) return Promise.reject(unavailable());
+    if (this.#state === "failed" || this.#draining !== undefined) return Promise.reject(unavailable());
     if (this.#waiting.length >= this.#maxWaiting) {
       return Promise.reject(new FailureError(failure("OVERLOADED", { retryAfterMs: OVERLOAD_RETRY_MS })));
     }
@@ -88,19 +92,30 @@ export class GroupCommit {
     });
   }
 
-  /** Runs what is queued, closes the database and ends the thread. */
-  async close(): Promise<void> {
+  /** Refuses what comes from now on; resolves once everything that waited is answered. */
+  async drain(): Promise<void> {
     if (this.#state === "failed") return;
-    this.#closing ??= Promise.withResolvers<void>();
+    this.#draining ??= Promise.withResolvers<void>();
     clearInterval(this.#probe);
     this.#flush();
-    await this.#closing.promise;
+    await this.#draining.promise;
+  }
+
+  /** Drains, closes the database and ends the thread. */
+  async close(): Promise<void> {
+    await this.drain();
+    if (this.#state !== "failed") {
+      this.#closing ??= Promise.withResolvers<void>();
+      this.#send({ kind: "close" });
+      await this.#closing.promise;
+    }
+    await this.#worker.terminate();
   }
 
   #flush(): void {
     if (this.#inFlight !== undefined || this.#state === "failed") return;
     if (this.#waiting.length === 0) {
-      if (this.#closing !== undefined) this.#send({ kind: "close" });
+      this.#draining?.resolve();
       return;
     }
     const batch = this.#waiting.splice(0, MAX_BATCH_TASKS);
@@ -113,6 +128,7 @@ export class GroupCommit {
   }
 
   #receive(message: FromWriter): void {
+    if (this.#state === "failed") return;
     if (message.kind === "batch") this.#settle(message.result);
     if (message.kind === "closed") this.#closing?.resolve();
   }
@@ -137,8 +153,8 @@ export class GroupCommit {
   }
 
   #becomeUnavailable(): void {
-    if (this.#state === "failed") return;
     this.#state = "unavailable";
+    if (this.#draining !== undefined) return;
     this.#probe ??= setInterval(() => {
       if (this.#inFlight === undefined) this.submit({ kind: "probe" }).catch(() => {});
     }, PROBE_INTERVAL_MS).unref();
@@ -157,6 +173,7 @@ export class GroupCommit {
     this.#inFlight = undefined;
     this.#waiting = [];
     this.#failed.resolve(error);
+    this.#draining?.resolve();
     this.#closing?.resolve();
     void this.#worker.terminate();
   }

@@ -13,12 +13,14 @@ export class ListReader {
   readonly #waiting = new Map<number, PromiseWithResolvers<UserPage>>();
   #worker: Worker | undefined;
   #nextId = 1;
+  #closed = false;
 
   constructor(path: string) {
     this.#path = path;
   }
 
   list(query: UserQuery): Promise<UserPage> {
+    if (this.#closed) return Promise.reject(new FailureError(failure("STORE_UNAVAILABLE")));
     if (this.#waiting.size >= MAX_WAITING_LISTS) {
       return Promise.reject(new FailureError(failure("OVERLOADED", { retryAfterMs: OVERLOAD_RETRY_MS })));
     }
@@ -31,6 +33,7 @@ export class ListReader {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#worker?.terminate();
   }
 
@@ -39,8 +42,8 @@ export class ListReader {
       workerData: { path: this.#path },
     });
     worker.on("message", (response: ListResponse) => this.#receive(response));
-    worker.on("error", (error: Error) => this.#end(error));
-    worker.on("exit", () => this.#end(new Error("the list thread ended")));
+    worker.on("error", (error: Error) => this.#end(worker, error));
+    worker.on("exit", () => this.#end(worker, new Error("the list thread ended")));
     return worker;
   }
 
@@ -52,8 +55,9 @@ export class ListReader {
     else answer?.reject(response.error);
   }
 
-  /** The next list starts a new thread. */
-  #end(error: Error): void {
+  /** The next list starts a new thread. An error is followed by an exit, when that next thread may run already. */
+  #end(worker: Worker, error: Error): void {
+    if (this.#worker !== worker) return;
     this.#worker = undefined;
     for (const answer of this.#waiting.values()) answer.reject(error);
     this.#waiting.clear();

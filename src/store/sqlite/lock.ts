@@ -5,6 +5,7 @@
  * with the process, however that ends: there is no stale lock file to clean up.
  */
 import Database from "better-sqlite3";
+import { sqliteCode } from "./connection.ts";
 
 export interface Lock {
   release(): void;
@@ -21,7 +22,7 @@ export function acquireLock(path: string): Lock {
     database.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     database.close();
-    if (error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY")) {
+    if (sqliteCode(error).startsWith("SQLITE_BUSY")) {
       throw new LockedError(`${path} is held by another running Countersign`, { cause: error });
     }
     throw error;

@@ -17,6 +17,7 @@ import {
   type Facts,
 } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
+import { sqliteCode } from "./connection.ts";
 import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Projections } from "./projections.ts";
@@ -231,10 +232,6 @@ function leavesDoubt(error: unknown, committing: boolean): boolean {
   const code = sqliteCode(error);
   if (/^SQLITE_(IOERR_FSYNC|IOERR_DIR_FSYNC|CORRUPT|NOTADB)/.test(code)) return true;
   return committing && !/^SQLITE_(FULL|BUSY)/.test(code);
-}
-
-function sqliteCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
 function prepare(

@@ -23,8 +23,11 @@ export function collectBody(
     stream.on("end", () =>
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );
-    stream.on("error", () => reject(new ClientGoneError()));
-    // After "end" this changes nothing any more.
-    stream.on("close", () => reject(new ClientGoneError()));
+    const gone = () => {
+      // Every stream closes in the end; an error made for nothing costs more than the rest of this function.
+      if (!stream.readableEnded) reject(new ClientGoneError());
+    };
+    stream.on("error", gone);
+    stream.on("close", gone);
   });
 }
