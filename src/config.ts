@@ -184,7 +184,7 @@ const SETTINGS = {
     unset: "none: dev inbox",
     example: "smtp://user:password@smtp.example.com:587",
     placeholder: "urls",
-    help: "SMTP server, `smtp://` (port 587) or `smtps://` (port 465), credentials percent-encoded; several, separated by commas, are tried in order.",
+    help: "SMTP server, `smtp://` (port 587) or `smtps://` (port 465), credentials percent-encoded and sent over TLS only (STARTTLS, but on loopback); several, separated by commas, are tried in order.",
     confidential: true,
   },
   devInbox: {

@@ -2,12 +2,13 @@
  * Sends mails over SMTP, through the first relay that can be reached.
  *
  * Each relay has a pool of connections that stay open between mails. STARTTLS is used wherever a relay offers it, and
- * must then succeed with a certificate that the system trusts.
+ * must then succeed with a certificate that the system trusts. Credentials never cross a network without it.
  */
 import { domainToASCII } from "node:url";
 import { createTransport } from "nodemailer";
 import MailComposer from "nodemailer/lib/mail-composer";
 import type { Logger } from "pino";
+import { isLoopback } from "../verification/url-template.ts";
 import type { MailTransport, SendOutcome } from "./mail-transport.ts";
 import type { Mail } from "./message.ts";
 import { judge } from "./retry-policy.ts";
@@ -144,7 +145,7 @@ class RelayPool {
   #knownToSupportSmtpUtf8 = false;
 
   constructor(relay: SmtpRelay, settings: SmtpSettings) {
-    this.name = `${relay.host.includes(":") ? `[${relay.host}]` : relay.host}:${relay.port}`;
+    this.name = `${urlHost(relay.host)}:${relay.port}`;
     this.#connection = connectionOptions(relay, settings);
     this.#pool = createPool(relay, settings);
   }
@@ -190,6 +191,7 @@ function createPool(relay: SmtpRelay, settings: SmtpSettings) {
   const pool = createTransport({
     ...connectionOptions(relay, settings),
     ...(relay.user !== undefined && { auth: { user: relay.user, pass: relay.password ?? "" } }),
+    requireTLS: relay.user !== undefined && !relay.secure && !isLoopback(urlHost(relay.host)),
     pool: true,
     maxConnections: settings.connections,
     maxMessages: Infinity,
@@ -201,6 +203,11 @@ function createPool(relay: SmtpRelay, settings: SmtpSettings) {
   // Every send reports its own error. An emitter without a listener would end the process.
   pool.on("error", () => {});
   return pool;
+}
+
+/** IPv6 addresses as URLs spell them. */
+function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 function connectionOptions(relay: SmtpRelay, settings: SmtpSettings) {

@@ -1,0 +1,664 @@
+// Every arrow of the outbox, with a real store, a real relay, and a clock that the tests move.
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { Socket } from "node:net";
+import { Dispatcher, type DispatcherOptions } from "../../src/mail/dispatcher.ts";
+import type { MailTransport, SendOutcome } from "../../src/mail/mail-transport.ts";
+import { createComposer, type Mail } from "../../src/mail/message.ts";
+import { SmtpTransport } from "../../src/mail/smtp-transport.ts";
+import { Keyring } from "../../src/store/keyring.ts";
+import type { Store } from "../../src/store/store.ts";
+import { failure, FailureError } from "../../src/verification/failures.ts";
+import { TestLog } from "./log.ts";
+import { CODE_TTL_MS, TestOutbox } from "./outbox.ts";
+import { friendly, Refusal, Relay, ScriptedRelay, type RelayHooks } from "./relay.ts";
+
+const FROM = { name: "Countersign", address: "no-reply@localhost" };
+const LEASE_MS = 60_000;
+
+let outbox: TestOutbox;
+let log: TestLog;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  log = new TestLog();
+  outbox = await TestOutbox.open();
+  closing.push(() => outbox.close());
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+async function startRelay(hooks?: RelayHooks, port?: number): Promise<Relay> {
+  const relay = await Relay.start(hooks, port);
+  closing.push(() => relay.stop());
+  return relay;
+}
+
+function smtp(port: number): SmtpTransport {
+  const relays = [{ host: "127.0.0.1", port, secure: false }];
+  const transport = new SmtpTransport({ relays, logger: log.logger });
+  closing.push(() => transport.close());
+  return transport;
+}
+
+function dispatch(transport: MailTransport, options: Partial<DispatcherOptions> = {}): Dispatcher {
+  const { store, environments, keyring } = outbox;
+  const compose = createComposer(FROM);
+  const dispatcher = new Dispatcher({
+    store,
+    environments,
+    keyring,
+    transport,
+    compose,
+    logger: log.logger,
+    ...options,
+  });
+  closing.push(() => dispatcher.stop(0));
+  dispatcher.start();
+  return dispatcher;
+}
+
+/** Moves the clock and lets the dispatcher look again. */
+function pass(dispatcher: Dispatcher, ms: number): void {
+  outbox.clock.offsetMs += ms;
+  dispatcher.wake();
+}
+
+/** A transport that does what the test says, mail by mail. */
+class ManualTransport implements MailTransport {
+  readonly description = "manual";
+  readonly mails: Mail[] = [];
+  /** How many sends were open at once, at most. */
+  peak = 0;
+  #open = 0;
+  #arrived = Promise.withResolvers<void>();
+  readonly #answer: (mail: Mail) => Promise<SendOutcome>;
+
+  constructor(answer: (mail: Mail) => Promise<SendOutcome>) {
+    this.#answer = answer;
+  }
+
+  async send(mail: Mail): Promise<SendOutcome> {
+    this.mails.push(mail);
+    this.peak = Math.max(this.peak, ++this.#open);
+    this.#arrived.resolve();
+    try {
+      return await this.#answer(mail);
+    } finally {
+      this.#open -= 1;
+    }
+  }
+
+  /** Resolves at the next send. */
+  nextSend(): Promise<void> {
+    this.#arrived = Promise.withResolvers<void>();
+    return this.#arrived.promise;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const accepted: SendOutcome = { kind: "accepted" };
+
+describe("queued -> sending -> sent", () => {
+  test("a mail that waits since before the start arrives with code and link", async () => {
+    const userId = await outbox.addUser("ada@example.com");
+    const { code, deliveryId } = await outbox.sendCode(userId);
+    const relay = await startRelay();
+    dispatch(smtp(relay.port));
+
+    const { parsed, envelopeFrom, envelopeTo } = await relay.mail();
+    expect(envelopeFrom).toBe("no-reply@localhost");
+    expect(envelopeTo).toEqual(["ada@example.com"]);
+    expect(parsed.text?.split("\n")).toEqual(
+      expect.arrayContaining([
+        "Hello Ada Lovelace,",
+        code,
+        `http://127.0.0.1:8080/verify?code=${code}&orgId=org1&userId=${userId}`,
+      ]),
+    );
+    expect(parsed.messageId).toBe(`<${deliveryId}@localhost>`);
+    expect(await outbox.reaches(deliveryId, "sent")).toMatchObject({
+      attempt: 1,
+      dueAtMs: null,
+      problem: null,
+    });
+  });
+
+  test("a mail queued later is sent without delay, and its code verifies", async () => {
+    const relay = await startRelay();
+    dispatch(smtp(relay.port));
+    const userId = await outbox.addUser("ada@example.com");
+    const { deliveryId } = await outbox.sendCode(userId);
+    const { parsed } = await relay.mail();
+    await outbox.reaches(deliveryId, "sent");
+    const link = new URL(/http\S+/.exec(parsed.text ?? "")?.[0] ?? "");
+    await outbox.verify(userId, link.searchParams.get("code") ?? "");
+    expect((await outbox.store.findUser(userId))?.email.isVerified).toBe(true);
+  });
+
+  test("the event of the sending carries the code's id", async () => {
+    const relay = await startRelay();
+    dispatch(smtp(relay.port));
+    const { codeId, deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    await outbox.reaches(deliveryId, "sent");
+    const events = await outbox.store.readEvents(0, 100);
+    expect(events.at(-1)).toMatchObject({
+      type: "user.human.email.code.sent",
+      payload: { codeId },
+      editor: "system",
+    });
+  });
+
+  test("many mails arrive once each, never more at a time than there are slots", async () => {
+    const transport = new ManualTransport(() => new Promise((resolve) => setImmediate(resolve, accepted)));
+    dispatch(transport, { concurrency: 3 });
+    const userIds = await Promise.all(
+      [...Array(20).keys()].map((n) => outbox.addUser(`user${n}@example.com`)),
+    );
+    const sent = await Promise.all(userIds.map((userId) => outbox.sendCode(userId)));
+    await Promise.all(sent.map(({ deliveryId }) => outbox.reaches(deliveryId, "sent")));
+    expect(transport.mails.map((mail) => mail.deliveryId).toSorted()).toEqual(
+      sent.map(({ deliveryId }) => deliveryId).toSorted(),
+    );
+    expect(transport.peak).toBe(3);
+  });
+
+  test("no more rows are taken than can be sent at once", async () => {
+    const gate = Promise.withResolvers<SendOutcome>();
+    const transport = new ManualTransport(() => gate.promise);
+    dispatch(transport, { concurrency: 1 });
+    const first = await outbox.sendCode(await outbox.addUser("a@example.com"));
+    await outbox.reaches(first.deliveryId, "sending");
+    const second = await outbox.sendCode(await outbox.addUser("b@example.com"));
+    await outbox.addUser("c@example.com"); // any further commit
+    expect(outbox.row(second.deliveryId)).toMatchObject({ state: "queued", attempt: 0 });
+    gate.resolve(accepted);
+    await outbox.reaches(second.deliveryId, "sent");
+  });
+});
+
+describe("sending -> cancelled, expired", () => {
+  /** One slot, taken by another mail until `release`: meanwhile things happen to the mails behind it. */
+  async function heldRelay() {
+    const gate = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    const relay = await startRelay({
+      beforeAccept: async ({ envelopeTo }) => {
+        if (envelopeTo[0] !== "first@example.com") return;
+        reached.resolve();
+        await gate.promise;
+      },
+    });
+    const dispatcher = dispatch(smtp(relay.port), { concurrency: 1 });
+    const blocking = await outbox.sendCode(await outbox.addUser("first@example.com"));
+    await reached.promise;
+    return { relay, dispatcher, blocking, release: () => gate.resolve() };
+  }
+
+  test("of two codes only the newest is mailed", async () => {
+    const { relay, release } = await heldRelay();
+    const userId = await outbox.addUser("ada@example.com");
+    const older = await outbox.sendCode(userId);
+    const newer = await outbox.sendCode(userId);
+    release();
+    await outbox.reaches(newer.deliveryId, "sent");
+    expect(await outbox.reaches(older.deliveryId, "cancelled")).toMatchObject({
+      problem: "superseded: there is a newer code",
+      sealedCode: null,
+    });
+    const toAda = relay.mails.filter(({ envelopeTo }) => envelopeTo[0] === "ada@example.com");
+    expect(toAda.map(({ parsed }) => parsed.messageId)).toEqual([`<${newer.deliveryId}@localhost>`]);
+    expect(await outbox.eventTypes(userId)).toEqual([
+      "user.human.added",
+      "user.human.email.code.added",
+      "user.human.email.code.added",
+      "user.human.email.code.sent",
+    ]);
+  });
+
+  test.each([
+    [
+      "a used code",
+      "used: the address is verified",
+      (userId: string, code: string) => outbox.verify(userId, code),
+    ],
+    [
+      "a changed address",
+      "superseded: the address was changed",
+      (userId: string) => outbox.setEmail(userId, "new@example.com"),
+    ],
+    ["a deleted user", "superseded: the user was deleted", (userId: string) => outbox.deleteUser(userId)],
+  ])("%s is not mailed", async (_, problem, change) => {
+    const { relay, blocking, release } = await heldRelay();
+    const userId = await outbox.addUser("ada@example.com");
+    const { code, deliveryId } = await outbox.sendCode(userId);
+    await change(userId, code);
+    release();
+    expect(await outbox.reaches(deliveryId, "cancelled")).toMatchObject({
+      problem,
+      sealedCode: null,
+      attempt: 1,
+    });
+    await outbox.reaches(blocking.deliveryId, "sent");
+    expect(relay.recipients).toEqual(["first@example.com"]);
+  });
+
+  test("an expired code is not mailed", async () => {
+    const userId = await outbox.addUser("ada@example.com");
+    const { deliveryId } = await outbox.sendCode(userId);
+    outbox.clock.offsetMs += CODE_TTL_MS + 1000;
+    const relay = await startRelay();
+    dispatch(smtp(relay.port));
+    expect(await outbox.reaches(deliveryId, "expired")).toMatchObject({ sealedCode: null, dueAtMs: null });
+    expect(relay.recipients).toEqual([]);
+  });
+
+  test("a user deleted while the mail is on its way is no trouble", async () => {
+    const gate = Promise.withResolvers<SendOutcome>();
+    dispatch(new ManualTransport(() => gate.promise));
+    const userId = await outbox.addUser("ada@example.com");
+    const { deliveryId } = await outbox.sendCode(userId);
+    await outbox.reaches(deliveryId, "sending");
+    await outbox.deleteUser(userId);
+    gate.resolve(accepted);
+    await outbox.reaches(deliveryId, "sent");
+    expect((await outbox.eventTypes(userId)).at(-1)).toBe("user.removed");
+  });
+});
+
+describe("sending -> retrying -> sending", () => {
+  test("a relay that says 451 gets the same mail again, later", async () => {
+    let refusals = 1;
+    const messageIds: (string | undefined)[] = [];
+    const relay = await startRelay({
+      beforeAccept: ({ parsed }) => {
+        messageIds.push(parsed.messageId);
+        if (refusals-- > 0) throw new Refusal(451, "4.7.1 not now");
+      },
+    });
+    const dispatcher = dispatch(smtp(relay.port), { random: () => 0.5 });
+    const before = outbox.clock.nowMs();
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+
+    const waiting = await outbox.reaches(deliveryId, "retrying");
+    expect(waiting).toMatchObject({ attempt: 1, problem: "451 4.7.1 not now (DATA)" });
+    expect(waiting.sealedCode).not.toBeNull();
+    expect((waiting.dueAtMs ?? 0) - before).toBeGreaterThanOrEqual(5_000);
+    expect((waiting.dueAtMs ?? 0) - outbox.clock.nowMs()).toBeLessThanOrEqual(5_000);
+
+    pass(dispatcher, 5_001);
+    expect(await outbox.reaches(deliveryId, "sent")).toMatchObject({
+      attempt: 2,
+      problem: null,
+      sealedCode: null,
+    });
+    expect(messageIds).toEqual([`<${deliveryId}@localhost>`, `<${deliveryId}@localhost>`]);
+  });
+
+  test("the timer finds the next try by itself", async () => {
+    let tries = 0;
+    const transport = new ManualTransport(() =>
+      Promise.resolve(++tries === 1 ? { kind: "transient", problem: "451" } : accepted),
+    );
+    const retrySchedule = { firstDelayMs: 30, maxDelayMs: 30, jitter: 0, lastTryBeforeExpiryMs: 0 };
+    dispatch(transport, { retrySchedule });
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    await outbox.reaches(deliveryId, "sent", 2);
+  });
+
+  test("a wake at the very end of a look is not lost", async () => {
+    let tries = 0;
+    const transport = new ManualTransport(() =>
+      Promise.resolve(++tries === 1 ? { kind: "transient", problem: "451" } : accepted),
+    );
+    let afterLook: (() => void) | undefined;
+    const store = new Proxy<Store>(outbox.store, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        return (...parameters: unknown[]) => {
+          const result: unknown = Reflect.apply(value, target, parameters);
+          if (name !== "nextDeliveryDueMs" || afterLook === undefined) return result;
+          // Two turns: the first goes before the dispatcher sees the result, the second right after.
+          void Promise.resolve(result).then(undefined).then(afterLook);
+          afterLook = undefined;
+          return result;
+        };
+      },
+    });
+    const dispatcher = dispatch(transport, { store });
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    await outbox.reaches(deliveryId, "retrying");
+    // The dispatcher's own look after that try comes first.
+    await new Promise((resolve) => setImmediate(resolve));
+    afterLook = () => pass(dispatcher, 10_000);
+    dispatcher.wake();
+    await outbox.reaches(deliveryId, "sent", 2);
+  });
+
+  test("a relay that is down, then up again", async () => {
+    const relay = await Relay.start();
+    const { port } = relay;
+    await relay.stop();
+    const dispatcher = dispatch(smtp(port));
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    expect(await outbox.reaches(deliveryId, "retrying")).toMatchObject({
+      problem: "ESOCKET ECONNREFUSED (CONN)",
+    });
+    const recovered = await startRelay({}, port);
+    pass(dispatcher, 10_000);
+    await outbox.reaches(deliveryId, "sent");
+    expect(recovered.mails).toHaveLength(1);
+  });
+
+  test("a relay that hangs up in the middle of the message", async () => {
+    let drops = 1;
+    const drop = (socket: Socket) => {
+      if (drops-- > 0) socket.end("354 go on\r\n", () => socket.destroy());
+      else socket.write("451 4.3.0 enough\r\n");
+    };
+    const relay = await ScriptedRelay.start(friendly({ DATA: drop }));
+    closing.push(() => relay.stop());
+    const dispatcher = dispatch(smtp(relay.port));
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    const dropped = await outbox.reaches(deliveryId, "retrying", 1);
+    expect(dropped.problem).toMatch(/^(ECONNECTION|ESOCKET \w+) \(CONN\)$/);
+    pass(dispatcher, 10_000);
+    expect(await outbox.reaches(deliveryId, "retrying", 2)).toMatchObject({
+      problem: "451 4.3.0 enough (DATA)",
+    });
+  });
+
+  test("a code used between two tries is not mailed any more", async () => {
+    const transport = new ManualTransport(() => Promise.resolve({ kind: "transient", problem: "451" }));
+    const dispatcher = dispatch(transport);
+    const userId = await outbox.addUser("ada@example.com");
+    const { code, deliveryId } = await outbox.sendCode(userId);
+    await outbox.reaches(deliveryId, "retrying");
+    await outbox.verify(userId, code);
+    pass(dispatcher, 10_000);
+    expect(await outbox.reaches(deliveryId, "cancelled")).toMatchObject({ attempt: 2 });
+    expect(transport.mails).toHaveLength(1);
+  });
+
+  test("tries come ever later, the last one a minute before the code ends, then the mail expires", async () => {
+    const transport = new ManualTransport(() => Promise.resolve({ kind: "transient", problem: "451 no" }));
+    const dispatcher = dispatch(transport, { random: () => 0.5 });
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    const queuedAtMs = outbox.clock.nowMs();
+    let lastTryMs = 0;
+    for (let attempt = 1; ; attempt++) {
+      const { state, dueAtMs } = await reachesAny(deliveryId, attempt);
+      if (state === "expired") break;
+      lastTryMs = dueAtMs ?? 0;
+      pass(dispatcher, lastTryMs - outbox.clock.nowMs() + 1);
+    }
+    expect(lastTryMs - queuedAtMs - CODE_TTL_MS + 60_000).toBeLessThan(1);
+    expect(lastTryMs - queuedAtMs - CODE_TTL_MS + 60_000).toBeGreaterThan(-5_000);
+    expect(transport.mails.length).toBeGreaterThan(8);
+    expect(outbox.row(deliveryId)).toMatchObject({
+      problem: "no time for another try after: 451 no",
+      sealedCode: null,
+    });
+  });
+
+  async function reachesAny(deliveryId: string, attempt: number) {
+    const states = ["retrying", "expired"] as const;
+    return Promise.race(states.map((state) => outbox.reaches(deliveryId, state, attempt)));
+  }
+
+  test("a transport that breaks its promise and rejects is a failed try", async () => {
+    dispatch(new ManualTransport(() => Promise.reject(new TypeError("ada@example.com"))));
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    expect(await outbox.reaches(deliveryId, "retrying")).toMatchObject({
+      problem: "the transport broke: TypeError",
+    });
+  });
+});
+
+describe("sending -> failed", () => {
+  test("a relay that says 550", async () => {
+    const relay = await startRelay({
+      onRecipient: (address) => {
+        throw new Refusal(550, `5.1.1 <${address}> unknown`);
+      },
+    });
+    dispatch(smtp(relay.port));
+    const userId = await outbox.addUser("ada@example.com");
+    const { deliveryId } = await outbox.sendCode(userId);
+    expect(await outbox.reaches(deliveryId, "failed")).toMatchObject({
+      problem: "550 5.1.1 <[hidden]> unknown (RCPT TO)",
+      sealedCode: null,
+      dueAtMs: null,
+      attempt: 1,
+    });
+    expect(await outbox.eventTypes(userId)).not.toContain("user.human.email.code.sent");
+  });
+
+  test("a code sealed with a key that is gone", async () => {
+    const transport = new ManualTransport(() => Promise.resolve(accepted));
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    dispatch(transport, { keyring: new Keyring([Buffer.alloc(32, 7)]) });
+    const row = await outbox.reaches(deliveryId, "failed");
+    expect(row.problem).toMatch(
+      /^the code cannot be opened: sealed with key [0-9a-f]{16}, which is not configured$/,
+    );
+    expect(transport.mails).toEqual([]);
+    expect(log.lines).toContainEqual(
+      expect.objectContaining({ deliveryId, state: "failed", problem: row.problem }),
+    );
+  });
+
+  test("a mail that cannot be composed", async () => {
+    const compose = () => {
+      throw new TypeError("Invalid URL: https://example.com/?code=SECRET");
+    };
+    dispatch(new ManualTransport(() => Promise.resolve(accepted)), { compose });
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    expect(await outbox.reaches(deliveryId, "failed")).toMatchObject({
+      problem: "the mail cannot be composed: TypeError",
+    });
+    expect(log.text).not.toContain("SECRET");
+  });
+});
+
+describe("leases", () => {
+  test("a row whose dispatcher died is taken over when the lease ends, as the same mail", async () => {
+    const dead = new ManualTransport(() => new Promise(() => {}));
+    const first = dispatch(dead, { leaseMs: LEASE_MS });
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    await outbox.reaches(deliveryId, "sending");
+    await first.stop(0);
+
+    const alive = new ManualTransport(() => Promise.resolve(accepted));
+    const second = dispatch(alive, { leaseMs: LEASE_MS });
+    pass(second, LEASE_MS - 5_000);
+    await outbox.addUser("b@example.com"); // any further commit
+    expect(alive.mails).toEqual([]);
+    pass(second, 5_001);
+    expect(await outbox.reaches(deliveryId, "sent")).toMatchObject({ attempt: 2 });
+    expect(alive.mails).toEqual(dead.mails);
+  });
+
+  test("what a dispatcher says after its lease is ignored", async () => {
+    const gate = Promise.withResolvers<SendOutcome>();
+    const slow = new ManualTransport(() => gate.promise);
+    const first = dispatch(slow, { leaseMs: LEASE_MS });
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    await outbox.reaches(deliveryId, "sending");
+    const stopped = first.stop();
+
+    const second = dispatch(new ManualTransport(() => Promise.resolve(accepted)), { leaseMs: LEASE_MS });
+    pass(second, LEASE_MS + 1);
+    await outbox.reaches(deliveryId, "sent");
+    gate.resolve({ kind: "permanent", problem: "550" });
+    await stopped;
+    expect(outbox.row(deliveryId)).toMatchObject({ state: "sent", problem: null });
+    expect(log.lines).toContainEqual(
+      expect.objectContaining({ deliveryId, msg: "mail's lease was lost: its outcome is ignored" }),
+    );
+  });
+});
+
+describe("stop", () => {
+  test("waits for the sends in flight and takes nothing new", async () => {
+    const gate = Promise.withResolvers<SendOutcome>();
+    const transport = new ManualTransport(() => gate.promise);
+    const dispatcher = dispatch(transport);
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("a@example.com"));
+    await outbox.reaches(deliveryId, "sending");
+    let isStopped = false;
+    const stopped = dispatcher.stop().then(() => (isStopped = true));
+    const late = await outbox.sendCode(await outbox.addUser("b@example.com"));
+    expect(isStopped).toBe(false);
+    gate.resolve(accepted);
+    await stopped;
+    expect(outbox.row(deliveryId).state).toBe("sent");
+    expect(outbox.row(late.deliveryId).state).toBe("queued");
+    expect(transport.mails).toHaveLength(1);
+  });
+
+  test("leaves to the lease what outlasts the grace", async () => {
+    const dispatcher = dispatch(new ManualTransport(() => new Promise(() => {})));
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("a@example.com"));
+    await outbox.reaches(deliveryId, "sending");
+    await dispatcher.stop(10);
+    expect(outbox.row(deliveryId).state).toBe("sending");
+    expect(log.lines.at(-1)).toMatchObject({ msg: "mails left to their leases", count: 1 });
+  });
+
+  test("may come before start, twice, and be followed by another start", async () => {
+    const transport = new ManualTransport(() => Promise.resolve(accepted));
+    const { store, environments, keyring } = outbox;
+    const compose = createComposer(FROM);
+    const dispatcher = new Dispatcher({
+      store,
+      environments,
+      keyring,
+      transport,
+      compose,
+      logger: log.logger,
+    });
+    await dispatcher.stop();
+    dispatcher.start();
+    dispatcher.start();
+    await dispatcher.stop();
+    await dispatcher.stop();
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("a@example.com"));
+    dispatcher.start();
+    await outbox.reaches(deliveryId, "sent");
+    await dispatcher.stop();
+    expect(transport.mails).toHaveLength(1);
+  });
+});
+
+describe("a store that is away", () => {
+  const unavailable = () => Promise.reject(new FailureError(failure("STORE_UNAVAILABLE")));
+
+  /** The store, with calls that fail when the test says so. */
+  function withStore(fails: (name: string | symbol) => boolean): Store {
+    return new Proxy<Store>(outbox.store, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        return (...parameters: unknown[]) =>
+          fails(name) ? unavailable() : (Reflect.apply(value, target, parameters) as unknown);
+      },
+    });
+  }
+
+  /** The first calls of one kind fail. */
+  function flaky(name: keyof Store, times: number): Store {
+    return withStore((called) => called === name && times-- > 0);
+  }
+
+  test.each(["nextDeliveryDueMs", "claimDeliveries", "settleDeliveries"] as const)(
+    "%s is tried again",
+    async (name) => {
+      const transport = new ManualTransport(() => Promise.resolve(accepted));
+      const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+      dispatch(transport, { store: flaky(name, 2), storeRetryMs: 5 });
+      await outbox.reaches(deliveryId, "sent", 1);
+      expect(transport.mails).toHaveLength(1);
+      expect(log.lines.filter(({ problem }) => problem === "STORE_UNAVAILABLE")).toHaveLength(2);
+    },
+  );
+
+  test("a mail whose user cannot be read is tried later", async () => {
+    const dispatcher = dispatch(new ManualTransport(() => Promise.resolve(accepted)), {
+      store: flaky("findUser", 1),
+    });
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    expect(await outbox.reaches(deliveryId, "retrying")).toMatchObject({ problem: "STORE_UNAVAILABLE" });
+    pass(dispatcher, 10_000);
+    await outbox.reaches(deliveryId, "sent");
+  });
+
+  test("an outcome that cannot be recorded is given up with the lease, and the mail goes out once more", async () => {
+    const transport = new ManualTransport(() => Promise.resolve(accepted));
+    const store = withStore((name) => name === "settleDeliveries" && transport.mails.length < 2);
+    dispatch(transport, { store, storeRetryMs: 50, leaseMs: 200 });
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    await outbox.reaches(deliveryId, "sent");
+    expect(transport.mails.length).toBeGreaterThanOrEqual(2);
+    expect(transport.mails[1]).toEqual(transport.mails[0]);
+  });
+
+  test("a store that is closed under it does not break stop", async () => {
+    const gate = Promise.withResolvers<SendOutcome>();
+    const dispatcher = dispatch(new ManualTransport(() => gate.promise), { storeRetryMs: 5 });
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    await outbox.reaches(deliveryId, "sending");
+    await outbox.store.close();
+    gate.resolve(accepted);
+    await dispatcher.stop();
+    expect(log.lines).toContainEqual(expect.objectContaining({ msg: "mail's outcome cannot be recorded" }));
+  });
+});
+
+describe("confidences", () => {
+  test("the log has ids, tries and states, but neither code nor link nor address", async () => {
+    let refusals = 1;
+    const relay = await startRelay({
+      onRecipient: (address) => {
+        if (refusals-- > 0) throw new Refusal(450, `<${address}> later`);
+      },
+    });
+    const dispatcher = dispatch(smtp(relay.port));
+    const userId = await outbox.addUser("ada.lovelace@example.com", "Augusta Ada");
+    const { code, deliveryId } = await outbox.sendCode(userId);
+    await outbox.reaches(deliveryId, "retrying");
+    pass(dispatcher, 10_000);
+    await outbox.reaches(deliveryId, "sent");
+    expect(log.lines).toMatchObject([
+      {
+        deliveryId,
+        userId,
+        attempt: 1,
+        state: "retrying",
+        msg: "mail retrying",
+        problem: "450 <[hidden]> later (RCPT TO)",
+      },
+      { deliveryId, userId, attempt: 2, state: "sent", msg: "mail sent" },
+    ]);
+    for (const secret of [code, "lovelace", "example.com", "Augusta", "/verify"]) {
+      expect(log.text).not.toContain(secret);
+    }
+  });
+
+  test("the code is nowhere on disk in clear, and its sealed form is gone once the mail is sent", async () => {
+    const relay = await startRelay();
+    dispatch(smtp(relay.port));
+    const { code, deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
+    await relay.mail();
+    expect(await outbox.reaches(deliveryId, "sent")).toMatchObject({ sealedCode: null });
+    const bytes = outbox.bytesOnDisk();
+    expect(bytes).toContain("ada@example.com");
+    expect(bytes).not.toContain(code);
+    expect(bytes).not.toContain(Buffer.from(code, "utf16le").toString("latin1"));
+  });
+});
