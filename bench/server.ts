@@ -8,6 +8,8 @@ import { join } from "node:path";
 import pino from "pino";
 import { Authenticator } from "../src/access/authenticator.ts";
 import { bootstrap } from "../src/access/bootstrap.ts";
+import { Metrics } from "../src/observability/metrics.ts";
+import { CallLog } from "../src/rpc/call-log.ts";
 import { Chain } from "../src/rpc/chain.ts";
 import { createServices } from "../src/rpc/services.ts";
 import { EnvironmentFactory } from "../src/store/environment-factory.ts";
@@ -61,11 +63,13 @@ await store.execute(
 // As in production, but into a file of no size.
 const logger = pino({ level: "info" }, pino.destination({ dest: "/dev/null", sync: false }));
 const services = createServices({ store, environments });
+const callLog = new CallLog({ logger, metrics: new Metrics() });
 const handler = new ApiHandler({
-  chain: new Chain({ authenticator: new Authenticator(store), logger }),
+  chain: new Chain({ authenticator: new Authenticator(store), callLog }),
   services,
   extraRoutes: () => {},
   pages: new Map(),
+  callLog,
   logger,
   directUnary: process.argv[2] !== "connect-node",
 });

@@ -4,31 +4,41 @@ import { dirname, join } from "node:path";
 import { Authenticator } from "./access/authenticator.ts";
 import { bootstrap } from "./access/bootstrap.ts";
 import { hashToken } from "./access/token.ts";
-import type { Config } from "./config.ts";
+import type { Config, TlsFiles } from "./config.ts";
 import { DevInboxTransport, readInbox } from "./mail/dev-inbox.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
 import type { MailTransport } from "./mail/mail-transport.ts";
 import { createComposer } from "./mail/message.ts";
 import { SmtpTransport } from "./mail/smtp-transport.ts";
 import type { Logger } from "./observability/logger.ts";
+import { serveMetrics } from "./observability/metrics-listener.ts";
+import { Metrics, type StoreSample } from "./observability/metrics.ts";
+import { packageVersion } from "./observability/package-version.ts";
 import { StartError } from "./observability/start-error.ts";
+import { CallLog } from "./rpc/call-log.ts";
 import { Chain } from "./rpc/chain.ts";
 import { addInfrastructure } from "./rpc/infrastructure.ts";
+import { Readiness } from "./rpc/readiness.ts";
+import type { ServiceTable } from "./rpc/service-table.ts";
 import { createServices } from "./rpc/services.ts";
 import { EnvironmentFactory } from "./store/environment-factory.ts";
 import { IdentifierFactory } from "./store/identifiers.ts";
-import { adoptKeyring, makeKeyFile, readKeyFile, storedKeyId } from "./store/key-file.ts";
+import { adoptKeyring, fitsKeyring, makeKeyFile, readKeyFile, storedKeyId } from "./store/key-file.ts";
 import { Keyring } from "./store/keyring.ts";
 import { createRandomPool } from "./store/random-pool.ts";
 import { LockedError } from "./store/sqlite/lock.ts";
 import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 import type { Store } from "./store/store.ts";
 import { ApiHandler } from "./transport/api-handler.ts";
+import type { ListenerLimits } from "./transport/limits.ts";
 import { Listener, type BoundAddress } from "./transport/listener.ts";
+import { createOpenApiPage } from "./transport/openapi/openapi-page.ts";
 import type { Page } from "./transport/page-handler.ts";
+import { readCertificate, reloadCertificate, warnOutOfDate, type Certificate } from "./transport/tls.ts";
 import type { Policy } from "./verification/environment.ts";
 import { FailureError } from "./verification/failures.ts";
 import { isLoopback } from "./verification/url-template.ts";
+import { createHealthzPage, createReadyzPage } from "./web/health-pages.ts";
 import { createInboxPage } from "./web/inbox-page.ts";
 import { createVerifyPage } from "./web/verify-page.ts";
 
@@ -46,6 +56,10 @@ export interface Application {
   readonly mailDescription: string;
   /** Undefined when mail goes elsewhere. */
   readonly inboxUrl: string | undefined;
+  /** Undefined when no metrics are served. */
+  readonly metricsUrl: string | undefined;
+  /** Reads the files of the TLS certificate again; without TLS does nothing. A broken one is logged, the old one stays. */
+  reloadCertificate(): Promise<void>;
   /** Lets calls in flight finish, then closes everything. Safe to call again. */
   stop(): Promise<void>;
   /** Resolves with the reason when the application cannot go on. */
@@ -60,21 +74,30 @@ export interface Sources {
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
-/** @throws StartError for what the operator can change; Error with node's code when the address cannot be used */
+/**
+ * @param limits of the port, where tests cannot wait for the ones in force
+ * @throws StartError for what the operator can change; Error with node's code when the address cannot be used
+ */
 export async function startApplication(
   config: Config,
   logger: Logger,
   sources: Sources = { nowMs: Date.now, randomBytes: createRandomPool() },
+  limits: Partial<ListenerLimits> = {},
 ): Promise<Application> {
   const useDevInbox = choosesDevInbox(config);
   const undo: (() => Promise<void>)[] = [];
   try {
-    const listener = new Listener();
+    const certificate = config.tls === undefined ? undefined : await loadCertificate(config.tls, logger);
+    const listener = new Listener({ certificate, limits });
     const bound = await listener.listen(config.listen.host, config.listen.port);
     undo.unshift(() => listener.close(0, () => {}));
-    const store = await openStore(config);
+    const metrics = new Metrics();
+    const store = await openStore(config, metrics);
     undo.unshift(() => store.close());
-    return await run({ config, logger, sources, useDevInbox, listener, bound, store });
+    metrics.readStoreFrom(() => sampleStore(store, sources));
+    const metricsEndpoint = await openMetrics(config, metrics);
+    undo.unshift(() => metricsEndpoint?.close() ?? Promise.resolve());
+    return await run({ config, logger, sources, useDevInbox, listener, bound, store, metrics, metricsEndpoint });
   } catch (error) {
     for (const step of undo) await step();
     throw error;
@@ -89,11 +112,18 @@ interface Parts {
   readonly listener: Listener;
   readonly bound: BoundAddress;
   readonly store: Store;
+  readonly metrics: Metrics;
+  readonly metricsEndpoint: MetricsEndpoint | undefined;
+}
+
+interface MetricsEndpoint {
+  readonly url: string;
+  close(): Promise<void>;
 }
 
 async function run(parts: Parts): Promise<Application> {
-  const { config, logger, sources, useDevInbox, listener, bound, store } = parts;
-  const url = `http://${urlHost(config.listen.host)}:${bound.port}`;
+  const { config, logger, sources, useDevInbox, listener, bound, store, metrics, metricsEndpoint } = parts;
+  const url = `${config.tls === undefined ? "http" : "https"}://${urlHost(config.listen.host)}:${bound.port}`;
   const keyring = await loadKeyring(config, store, sources);
   const environments = new EnvironmentFactory({
     ...sources,
@@ -122,18 +152,21 @@ async function run(parts: Parts): Promise<Application> {
     transport,
     compose: createComposer(config.mailFrom),
     logger,
+    metrics,
   });
 
-  let isServing = true;
-  const chain = new Chain({ authenticator: new Authenticator(store), logger });
+  const readiness = new Readiness({ store, hasKey: () => fitsKeyring(store, keyring) });
+  const callLog = new CallLog({ logger, metrics });
+  const chain = new Chain({ authenticator: new Authenticator(store), callLog });
   const services = createServices({ store, environments });
   const handler = new ApiHandler({
     chain,
     services,
-    extraRoutes: (router) =>
-      addInfrastructure(router, services.services, () => isServing && store.isHealthy()),
-    pages: pagesOf(parts, { environments, keyring, adminId: admin.serviceAccountId }),
+    extraRoutes: (router) => addInfrastructure(router, services.services, readiness),
+    pages: pagesOf(parts, { environments, keyring, readiness, services, adminId: admin.serviceAccountId }),
+    callLog,
     logger,
+    corsOrigins: config.corsOrigins ?? (useDevInbox ? "loopback" : []),
     directUnary: config.directUnary,
   });
   listener.serve(handler);
@@ -146,11 +179,15 @@ async function run(parts: Parts): Promise<Application> {
 
   let stopping: Promise<void> | undefined;
   async function stop() {
-    isServing = false;
+    readiness.stop();
     clearInterval(maintenance);
-    await listener.close(config.shutdownGraceMs, () => handler.endStreams());
-    await dispatcher.stop(config.shutdownGraceMs);
+    // One grace for both: nothing that a call does waits for a mail.
+    await Promise.all([
+      listener.close(config.shutdownGraceMs, () => handler.endStreams()),
+      dispatcher.stop(config.shutdownGraceMs),
+    ]);
     await transport.close();
+    await metricsEndpoint?.close();
     await store.close();
   }
   return {
@@ -159,9 +196,27 @@ async function run(parts: Parts): Promise<Application> {
     databasePath: config.databasePath,
     mailDescription: transport.description,
     inboxUrl: useDevInbox ? `${url}/inbox` : undefined,
+    metricsUrl: metricsEndpoint?.url,
+    async reloadCertificate() {
+      if (config.tls !== undefined) {
+        await reloadCertificate(config.tls, (certificate) => listener.useCertificate(certificate), logger);
+      }
+    },
     stop: () => (stopping ??= stop()),
     failed: store.failed,
   };
+}
+
+/** The settings were checked; but files may change while a process starts. */
+async function loadCertificate(files: TlsFiles, logger: Logger): Promise<Certificate> {
+  try {
+    const certificate = await readCertificate(files);
+    warnOutOfDate(certificate, logger);
+    return certificate;
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new StartError(`cannot serve TLS with ${files.certificateFile}: ${problem}`, { cause: error });
+  }
 }
 
 /** Without SMTP mail goes to the dev inbox, which shows codes: on its own only where nobody else can look. */
@@ -182,11 +237,11 @@ function choosesDevInbox({ devInbox, smtpServers, listen }: Config): boolean {
   );
 }
 
-async function openStore(config: Config): Promise<Store> {
+async function openStore(config: Config, meter: Metrics): Promise<Store> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   await mkdir(dirname(config.databasePath), { recursive: true, mode: 0o700 });
   try {
-    return await SqliteStore.open({ path: config.databasePath });
+    return await SqliteStore.open({ path: config.databasePath, meter });
   } catch (error) {
     if (error instanceof LockedError) {
       throw new StartError(
@@ -197,6 +252,35 @@ async function openStore(config: Config): Promise<Store> {
     const problem = error instanceof Error ? error.message : String(error);
     throw new StartError(`cannot open the database ${config.databasePath}: ${problem}`, { cause: error });
   }
+}
+
+/** @throws StartError where the address cannot be used */
+async function openMetrics(
+  { metricsListen }: Config,
+  metrics: Metrics,
+): Promise<MetricsEndpoint | undefined> {
+  if (metricsListen === undefined) return undefined;
+  const { host, port } = metricsListen;
+  try {
+    metrics.watchProcess();
+    const listener = await serveMetrics(metrics, host, port);
+    return { url: `http://${urlHost(host)}:${listener.port}/metrics`, close: () => listener.close() };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new StartError(
+      `COUNTERSIGN_METRICS_LISTEN=${host.includes(":") ? `[${host}]` : host}:${port} cannot be used: ${problem}`,
+      { cause: error },
+    );
+  }
+}
+
+async function sampleStore(store: Store, { nowMs }: Sources): Promise<StoreSample> {
+  const [{ waitingWrites, pendingDeliveries }, dueMs] = await Promise.all([
+    store.figures(),
+    store.nextDeliveryDueMs(),
+  ]);
+  const overdueMs = dueMs === undefined ? 0 : Math.max(0, nowMs() - dueMs);
+  return { waitingWrites, outboxRows: pendingDeliveries, oldestDueSeconds: overdueMs / 1_000 };
 }
 
 async function loadKeyring(config: Config, store: Store, sources: Sources): Promise<Keyring> {
@@ -250,13 +334,21 @@ function smtpTransport(config: Config, logger: Logger): MailTransport {
 interface PageParts {
   readonly environments: EnvironmentFactory;
   readonly keyring: Keyring;
+  readonly readiness: Readiness;
+  readonly services: ServiceTable;
   /** The account whose token opens an inbox that is not on loopback. */
   readonly adminId: string;
 }
 
-function pagesOf(parts: Parts, { environments, keyring, adminId }: PageParts): ReadonlyMap<string, Page> {
+function pagesOf(
+  parts: Parts,
+  { environments, keyring, readiness, services, adminId }: PageParts,
+): ReadonlyMap<string, Page> {
   const { config, logger, useDevInbox, store } = parts;
   const pages = new Map<string, Page>();
+  pages.set("/healthz", createHealthzPage());
+  pages.set("/readyz", createReadyzPage(readiness));
+  pages.set("/openapi.json", createOpenApiPage(services.services, packageVersion()));
   pages.set(
     "/verify",
     createVerifyPage({

@@ -4,6 +4,7 @@
  * SETTINGS below is the only list of settings: parsing, the flags of `serve`, error lines and the table in README.md
  * come from it. Nothing else reads the environment.
  */
+import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join, normalize } from "node:path";
@@ -46,10 +47,16 @@ export interface Config {
    * Undefined: any https host, and http on loopback.
    */
   readonly urlTemplateHosts: readonly string[] | undefined;
+  /** The files of the certificate to serve TLS with. Undefined: cleartext. */
+  readonly tls: TlsFiles | undefined;
+  /** Browser origins that may call, as browsers spell them; "*" among them for any. Undefined: app.ts decides. */
+  readonly corsOrigins: readonly string[] | undefined;
   /** Default: info. */
   readonly logLevel: LogLevel;
   /** Undefined: pretty when the log goes to a terminal, else json. */
   readonly logFormat: LogFormat | undefined;
+  /** Where the metrics are served. Undefined: nowhere. */
+  readonly metricsListen: ListenAddress | undefined;
   /** Whether plain unary calls take the direct path; false: connect-node serves every call. Default: true. */
   readonly directUnary: boolean;
   /** How long a stop waits for calls in flight, in milliseconds: 0 to 1 hour. Default: 10 seconds. */
@@ -61,6 +68,14 @@ export interface ListenAddress {
   readonly host: string;
   /** 0 to 65535; 0 is any free port. */
   readonly port: number;
+}
+
+/** Both were read once, and belong together. */
+export interface TlsFiles {
+  /** PEM: the certificate, then its intermediates. */
+  readonly certificateFile: string;
+  /** PEM, without a passphrase. */
+  readonly keyFile: string;
 }
 
 export interface SmtpServer {
@@ -252,6 +267,31 @@ const SETTINGS = {
     placeholder: "hosts",
     help: "Hosts that the links of callers may lead to: `host`, `host:port` or `*.example.com`, separated by commas.",
   },
+  tlsCert: {
+    name: "TLS_CERT",
+    schema: parsed(parseCertificateFile),
+    unset: "none: cleartext",
+    example: "/run/secrets/countersign-tls.crt",
+    placeholder: "path",
+    help: "File with the certificate to serve TLS with, PEM, its intermediates after it; read again on SIGHUP.",
+  },
+  tlsKey: {
+    name: "TLS_KEY",
+    schema: parsed(parseKeyFile),
+    unset: "none",
+    example: "/run/secrets/countersign-tls.key",
+    placeholder: "path",
+    help: "File with the private key of the certificate, PEM, without a passphrase.",
+    confidential: true,
+  },
+  corsOrigins: {
+    name: "CORS_ORIGINS",
+    schema: parsed(parseOrigins),
+    unset: "none; loopback origins while the dev inbox is on",
+    example: "https://app.example.com,https://admin.example.com",
+    placeholder: "origins",
+    help: "Browser origins that may call the API, separated by commas; `*` for any, without credentials.",
+  },
   logLevel: {
     name: "LOG_LEVEL",
     schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),
@@ -267,6 +307,14 @@ const SETTINGS = {
     example: "json",
     placeholder: "json|pretty",
     help: "Log for machines or for people.",
+  },
+  metricsListen: {
+    name: "METRICS_LISTEN",
+    schema: parsed(parseListenAddress),
+    unset: "none: no metrics",
+    example: "127.0.0.1:9464",
+    placeholder: "host:port",
+    help: "Address that serves Prometheus metrics at `/metrics`, to everyone who reaches it; port 0 takes any free port.",
   },
   directUnary: {
     name: "DIRECT_UNARY",
@@ -358,9 +406,13 @@ export function loadConfig(
   return { ok: true, config: deepFreeze(assemble(complete)), warnings: unknown.warnings };
 }
 
-function assemble({ secretKey, secretKeyFile, ...values }: Values): Config {
+function assemble({ secretKey, secretKeyFile, tlsCert, tlsKey, ...values }: Values): Config {
   return {
     ...values,
+    tls:
+      tlsCert === undefined || tlsKey === undefined
+        ? undefined
+        : { certificateFile: tlsCert.path, keyFile: tlsKey.path },
     databasePath: values.databasePath ?? join(values.dataDir, "countersign.db"),
     secretKeys: secretKey ?? secretKeyFile,
     smtpServers: values.smtpServers ?? [],
@@ -397,6 +449,7 @@ function conflicts(
       `${one}: set together with ${other}: keep one of them; example: ${other}=${SETTINGS.secretKeyFile.example}`,
     );
   }
+  problems.push(...tlsConflicts(values, env, flags));
   const { codeLength, codeAlphabet } = values;
   if (codeLength !== undefined && codeAlphabet !== undefined) {
     const bitsPerSymbol = Math.log2(codeAlphabet.length);
@@ -412,6 +465,27 @@ function conflicts(
     }
   }
   return problems;
+}
+
+function tlsConflicts(
+  { tlsCert, tlsKey }: Partial<Values>,
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const { tlsCert: cert, tlsKey: key } = SETTINGS;
+  const hasCert = readSetting(cert, env, flags) !== undefined;
+  if (hasCert !== (readSetting(key, env, flags) !== undefined)) {
+    const [one, other] = hasCert ? [cert, key] : [key, cert];
+    const missing = PREFIX + other.name;
+    return [`${PREFIX}${one.name}: set without ${missing}: set both or none; example: ${missing}=${other.example}`];
+  }
+  // A value is missing here where a file was no good, which has its own line.
+  if (tlsCert === undefined || tlsKey === undefined) return [];
+  if (tlsCert.certificate.checkPrivateKey(tlsKey.key)) return [];
+  const variable = PREFIX + key.name;
+  return [
+    `${variable}: names a file whose key is not that of the certificate in ${PREFIX}${cert.name}; example: ${variable}=${key.example}`,
+  ];
 }
 
 /** `COUNTERSIGN_CODE_LENGTH: "x" is not a whole number; example: COUNTERSIGN_CODE_LENGTH=8` */
@@ -628,16 +702,62 @@ function parseSecretKeys(text: string): readonly Secret<Uint8Array>[] | Fault {
   return keys.map((key) => new Secret<Uint8Array>(key));
 }
 
-function readSecretKeys(path: string): readonly Secret<Uint8Array>[] | Fault {
-  let content: string;
+function readText(path: string): string | Fault {
   try {
-    content = readFileSync(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     // Not the error's message, which holds the path: it could be a key, put into the wrong variable.
     return new Fault(
       `names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`,
     );
   }
+}
+
+function parseCertificateFile(path: string): { path: string; certificate: X509Certificate } | Fault {
+  const content = readText(path);
+  if (content instanceof Fault) return content;
+  try {
+    return { path, certificate: new X509Certificate(content) };
+  } catch {
+    return new Fault("names a file that holds no certificate in PEM");
+  }
+}
+
+function parseKeyFile(path: string): { path: string; key: KeyObject } | Fault {
+  const content = readText(path);
+  if (content instanceof Fault) return content;
+  try {
+    return { path, key: createPrivateKey(content) };
+  } catch {
+    return new Fault(
+      /\bENCRYPTED\b/.test(content)
+        ? "names a file whose key is under a passphrase, which cannot be given"
+        : "names a file that holds no private key in PEM",
+    );
+  }
+}
+
+function parseOrigins(text: string): readonly string[] | Fault {
+  const entries = text.split(",").map((part) => part.trim());
+  if (entries.includes("*")) {
+    return entries.length === 1 ? entries : new Fault("has other origins beside *, which stands for all");
+  }
+  const origins: string[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const origin = parseOrigin(entry);
+    if (origin instanceof Fault) {
+      return entries.length === 1
+        ? origin
+        : new Fault(`${origin.text} (origin ${index + 1} of ${entries.length})`);
+    }
+    origins.push(origin);
+  }
+  return origins;
+}
+
+function readSecretKeys(path: string): readonly Secret<Uint8Array>[] | Fault {
+  const content = readText(path);
+  if (content instanceof Fault) return content;
   const keys = parseSecretKeys(content);
   return keys instanceof Fault ? new Fault(`names a file whose content ${keys.text}`) : keys;
 }

@@ -1,7 +1,7 @@
 /** argv -> command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. */
-import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { defineServe } from "./cli/serve.ts";
+import { packageVersion } from "./observability/package-version.ts";
 
 /**
  * Runs one command to its end; `serve` ends with a signal.
@@ -32,12 +32,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     return error.exitCode === 0 ? 0 : 2;
   }
   return exitCode;
-}
-
-function packageVersion(): string {
-  // By its own name, for src/ and dist/src/ are not equally far from package.json.
-  const manifest = createRequire(import.meta.url)("countersign/package.json") as { version: string };
-  return manifest.version;
 }
 
 /** A mistyped `--admin-tokn=<token>` is reported without the token. */

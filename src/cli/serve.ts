@@ -67,8 +67,13 @@ export async function serve(
   try {
     const application = await start(config, logger);
     if (application === undefined) return EXIT_FAILED;
+    const unwatchHangup = config.tls === undefined ? undefined : reloadOnHangup(application);
     process.stdout.write(renderBanner(application, version, terminalStyle));
-    return await untilEnd(application, signals.first, logger);
+    try {
+      return await untilEnd(application, signals.first, logger);
+    } finally {
+      unwatchHangup?.();
+    }
   } finally {
     signals.unwatch();
   }
@@ -125,6 +130,13 @@ function watchSignals(): { readonly first: Promise<Signal>; unwatch(): void } {
   };
 }
 
+/** SIGHUP is how operators and ACME clients say that there is a new certificate. @returns what ends it */
+function reloadOnHangup(application: Application): () => void {
+  const reload = () => void application.reloadCertificate();
+  process.on("SIGHUP", reload);
+  return () => void process.off("SIGHUP", reload);
+}
+
 /** One line for what operators can change themselves; undefined for everything else. */
 function startFailure(error: unknown, config: Config): string | undefined {
   if (error instanceof StartError) return error.message;
@@ -160,16 +172,17 @@ const terminalStyle: Style = (format, text) => styleText(format, text, { stream:
 
 /** What a person sees when the service is up: where it is, where things lie, and what to paste first. */
 export function renderBanner(application: Application, version: string, style: Style): string {
-  const { url, databasePath, mailDescription, inboxUrl, adminTokenPath } = application;
+  const { url, databasePath, mailDescription, inboxUrl, metricsUrl, adminTokenPath } = application;
   const row = (label: string, text: string) => `  ${style("dim", label.padEnd(11))}  ${text}\n`;
   const withRemark = (text: string, styled: string, remark: string) =>
     styled + " ".repeat(Math.max(2, 26 - text.length)) + style("dim", remark);
   const token =
     adminTokenPath === undefined ? "$COUNTERSIGN_ADMIN_TOKEN" : `$(cat ${shellWord(adminTokenPath)})`;
+  const isTls = url.startsWith("https:");
   const authorization = `-H "Authorization: Bearer ${token}"`;
   const curl = `curl -s ${url}/v2/users/human ${authorization} -H 'Content-Type: application/json' -d '${newUser("Ada", "Lovelace")}'`;
   const bufCurl =
-    `npx buf curl --protocol grpc --http2-prior-knowledge ${authorization} -d '${newUser("Grace", "Hopper")}' ` +
+    `npx buf curl --protocol grpc ${isTls ? "" : "--http2-prior-knowledge "}${authorization} -d '${newUser("Grace", "Hopper")}' ` +
     `${url}/zitadel.user.v2.UserService/AddHumanUser`;
   return [
     `${style("bold", `Countersign ${version}`)}\n`,
@@ -179,6 +192,7 @@ export function renderBanner(application: Application, version: string, style: S
       "mail",
       inboxUrl === undefined ? mailDescription : `${mailDescription}, open ${style("cyan", inboxUrl)}`,
     ),
+    metricsUrl === undefined ? "" : row("metrics", metricsUrl),
     row("admin token", adminTokenPath ?? "from COUNTERSIGN_ADMIN_TOKEN"),
     row("try", curl),
     row("", bufCurl),

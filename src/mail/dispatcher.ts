@@ -16,7 +16,8 @@
  *            the mail, the reader gets it twice, both under one Message-ID; a mail that is lost is the greater evil.
  *
  * retrying   The last try failed in a way that may pass. The row is due again at a time of its own: see retry-policy.ts.
- *            Entered from sending, ended by a claim.
+ *            A try that a stop of the process broke off, or did not let begin, is one of those, and its row is due at
+ *            once: released, for whoever comes next. Entered from sending, ended by a claim.
  *
  * sent       The relay, or the inbox, took responsibility. The same transaction records `user.human.email.code.sent`.
  * failed     The relay refused the mail for good, or it cannot be made: the key that sealed the code is gone.
@@ -27,9 +28,11 @@
  * The last four are ends: entered from sending, never left, and the sealed code is erased with them.
  *
  * A dispatcher claims no more rows than it can send at once. So nothing waits between the check whether the code can
- * still be used and the send, and a process that dies leaves only its few open sends to their leases.
+ * still be used and the send. A process that stops releases its few open sends; one that dies leaves them to their leases.
  */
 import type { Logger } from "pino";
+import type { MailOutcome, Metrics } from "../observability/metrics.ts";
+import { maskIdentifier } from "../observability/mask-address.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { ClaimedDelivery, Settlement, Store } from "../store/store.ts";
@@ -48,6 +51,7 @@ export interface DispatcherOptions {
   readonly transport: MailTransport;
   readonly compose: Compose;
   readonly logger: Logger;
+  readonly metrics?: Pick<Metrics, "mailTried">;
   /** Mails being sent at once. Default 5. */
   readonly concurrency?: number;
   /** How long a claimed row is left alone; longer than any send takes. Default 60,000. */
@@ -66,6 +70,11 @@ type Outcome = Settlement["outcome"];
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Shortest wait for a row that is due but could not be claimed just now. */
 const MIN_TIMER_MS = 20;
+/** How long a stop waits for a transport that was closed to let go of its sends. */
+const LET_GO_MS = 500;
+
+/** The problem of a row that was released. */
+const RELEASED = "released: the process stopped";
 
 export class Dispatcher {
   readonly #store: Store;
@@ -74,14 +83,17 @@ export class Dispatcher {
   readonly #transport: MailTransport;
   readonly #compose: Compose;
   readonly #logger: Logger;
+  readonly #metrics: DispatcherOptions["metrics"];
   readonly #concurrency: number;
   readonly #leaseMs: number;
   readonly #retrySchedule: RetrySchedule;
   readonly #storeRetryMs: number;
   readonly #random: () => number;
 
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inFlight = new Map<ClaimedDelivery, Promise<void>>();
   #stopping: AbortController | undefined;
+  /** After the grace of a stop: what fails from now on is not the relay's doing. */
+  #isGivingUp = false;
   #unsubscribe = () => {};
   #timer: NodeJS.Timeout | undefined;
   /** The one claiming loop, while it runs. */
@@ -95,6 +107,7 @@ export class Dispatcher {
     this.#transport = options.transport;
     this.#compose = options.compose;
     this.#logger = options.logger;
+    this.#metrics = options.metrics;
     this.#concurrency = options.concurrency ?? 5;
     this.#leaseMs = options.leaseMs ?? 60_000;
     this.#retrySchedule = options.retrySchedule ?? RETRY_SCHEDULE;
@@ -106,6 +119,7 @@ export class Dispatcher {
   start(): void {
     if (this.#isRunning) return;
     this.#stopping = new AbortController();
+    this.#isGivingUp = false;
     this.#unsubscribe = this.#store.committed(({ queuedMail }) => {
       if (queuedMail) this.wake();
     });
@@ -123,20 +137,19 @@ export class Dispatcher {
   }
 
   /**
-   * Claims nothing more and waits for the sends in flight. What is not over after the grace is left to its lease: the
-   * row is taken over once that ends. The transport stays open.
+   * Claims nothing more and waits for the sends in flight. What is not over after the grace is given up, by closing the
+   * transport, and its rows are released.
    */
   async stop(graceMs = 10_000): Promise<void> {
     if (this.#stopping === undefined) return;
     this.#stopping.abort();
     this.#unsubscribe();
     clearTimeout(this.#timer);
-    const grace = Promise.withResolvers<void>();
-    const timer = setTimeout(grace.resolve, graceMs);
-    await Promise.race([this.#drain(), grace.promise]);
-    clearTimeout(timer);
-    if (this.#inFlight.size > 0)
-      this.#logger.warn({ count: this.#inFlight.size }, "mails left to their leases");
+    if (await this.#isDrainedWithin(graceMs)) return;
+    // First the end of the sends, then the release: a mail that is still being sent must not be sent by another.
+    this.#isGivingUp = true;
+    await this.#transport.close();
+    if (!(await this.#isDrainedWithin(LET_GO_MS))) await this.#release([...this.#inFlight.keys()]);
   }
 
   get #isRunning(): boolean {
@@ -147,9 +160,38 @@ export class Dispatcher {
     return this.#concurrency - this.#inFlight.size;
   }
 
-  async #drain(): Promise<void> {
+  async #isDrainedWithin(ms: number): Promise<boolean> {
+    const late = Promise.withResolvers<false>();
+    const timer = setTimeout(late.resolve, ms, false);
+    const isDrained = await Promise.race([this.#drain(), late.promise]);
+    clearTimeout(timer);
+    return isDrained;
+  }
+
+  async #drain(): Promise<true> {
     await this.#claiming;
-    await Promise.all(this.#inFlight);
+    await Promise.all(this.#inFlight.values());
+    return true;
+  }
+
+  /** What their sends still say is ignored: the lease is over. */
+  async #release(deliveries: readonly ClaimedDelivery[]): Promise<void> {
+    const settlements = deliveries.map(({ deliveryId, leaseId }) => ({
+      deliveryId,
+      leaseId,
+      outcome: this.#released(),
+    }));
+    try {
+      await this.#store.settleDeliveries(settlements, this.#environments.plain({ kind: "system" }));
+      for (const delivery of deliveries) this.#report(delivery, this.#released());
+    } catch (error) {
+      const problem = describeError(error);
+      this.#logger.warn({ count: deliveries.length, problem }, "mails left to their leases");
+    }
+  }
+
+  #released(): Outcome {
+    return { state: "retrying", retryAtMs: this.#environments.nowMs(), problem: RELEASED };
   }
 
   /** Never rejects. A wake that comes while it runs makes it look once more. */
@@ -160,7 +202,7 @@ export class Dispatcher {
         this.#wanted = false;
         const dueMs = await this.#store.nextDeliveryDueMs();
         const nowMs = this.#environments.nowMs();
-        if (dueMs === undefined) continue;
+        if (dueMs === undefined || !this.#isRunning) continue;
         const claimed = dueMs <= nowMs ? await this.#claim(nowMs) : 0;
         if (claimed > 0) this.#wanted = true;
         else this.#wakeIn(dueMs - nowMs);
@@ -190,14 +232,14 @@ export class Dispatcher {
         this.#logger.error({ ...namesOf(delivery), problem: describeError(error) }, "delivery broke off");
       })
       .finally(() => {
-        this.#inFlight.delete(work);
+        this.#inFlight.delete(delivery);
         this.wake();
       });
-    this.#inFlight.add(work);
+    this.#inFlight.set(delivery, work);
   }
 
   async #deliver(delivery: ClaimedDelivery, leaseUntilMs: number): Promise<void> {
-    const outcome = await this.#attempt(delivery);
+    const outcome = this.#isRunning ? await this.#attempt(delivery) : this.#released();
     this.#report(delivery, outcome);
     await this.#settle(delivery, outcome, leaseUntilMs);
   }
@@ -256,6 +298,7 @@ export class Dispatcher {
   }
 
   #retryLater(delivery: ClaimedDelivery, problem: string): Outcome {
+    if (this.#isGivingUp) return this.#released();
     const { attempt, queuedAtMs, expiresAtMs } = delivery;
     const failed = {
       attempt,
@@ -311,19 +354,21 @@ export class Dispatcher {
 
   #report(delivery: ClaimedDelivery, outcome: Outcome): void {
     const { state } = outcome;
+    const how: MailOutcome = state === "retrying" && outcome.problem === RELEASED ? "released" : state;
+    this.#metrics?.mailTried(how);
     const details = {
       ...namesOf(delivery),
       state,
       ...(outcome.state !== "sent" && { problem: outcome.problem }),
     };
-    const wentWrong = state === "failed" || state === "retrying" || state === "expired";
-    this.#logger[wentWrong ? "warn" : "info"](details, `mail ${state}`);
+    const wentWrong = how === "failed" || how === "retrying" || how === "expired";
+    this.#logger[wentWrong ? "warn" : "info"](details, `mail ${how}`);
   }
 }
 
 /** What the log may say about a delivery. */
 function namesOf({ deliveryId, userId, attempt }: ClaimedDelivery) {
-  return { deliveryId, userId, attempt };
+  return { deliveryId, userId: maskIdentifier(userId), attempt };
 }
 
 /** For errors of the store and the keyring, whose messages hold neither codes nor addresses. */

@@ -33,12 +33,22 @@ export function createLogger(options: LoggerOptions): Logger {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: plainError },
       hooks: { streamWrite: (line) => line.replace(CONFIDENTIAL, '"$1":"[redacted]"') },
     },
     options.format === "json"
       ? destination
       : prettyStream(destination, options.colors ?? terminalWantsColors()),
   );
+}
+
+/**
+ * An error without what its maker hung on it: node's URL errors carry the URL, and with it a code. Messages and stacks of
+ * causes are joined to the error's own.
+ */
+function plainError(error: unknown): object {
+  const { type, message, stack, code } = pino.stdSerializers.err(error as Error);
+  return { type, message, stack, ...(code !== undefined && { code: String(code) }) };
 }
 
 /**

@@ -29,6 +29,9 @@ export interface StoreSample {
   readonly oldestDueSeconds: number;
 }
 
+/** What is said of every transaction. */
+export type CommitMeter = Pick<Metrics, "committed" | "commitFailed">;
+
 export class Metrics {
   readonly #registry = new Registry();
   #readStore: (() => Promise<StoreSample>) | undefined;

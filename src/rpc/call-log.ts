@@ -88,10 +88,11 @@ export class CallLog {
     else this.#logger[level](line, "call");
   }
 
-  refused(refusal: Refusal): void {
+  /** @param fault what went wrong here, where the request is not to blame */
+  refused(refusal: Refusal, fault?: unknown): void {
     const { method, format, reason } = refusal;
     this.#metrics.requestRefused(reason);
-    const level: Level = method === undefined ? "debug" : "info";
+    const level: Level = fault !== undefined ? "error" : method === undefined ? "debug" : "info";
     if (!this.#logger.isLevelEnabled(level)) return;
     this.#logger[level](
       {
@@ -100,6 +101,7 @@ export class CallLog {
         reason,
         durationMs: durationOf(refusal),
         ...namesOf(refusal),
+        ...(fault !== undefined && { err: fault }),
       },
       "request refused",
     );

@@ -3,15 +3,23 @@
  *
  * Transport makes a Call, the chain fills in who is calling, the handler reads it.
  */
-import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescField,
+  DescMessage,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import type { Trace } from "../observability/trace.ts";
 import type { Caller } from "../verification/caller.ts";
 
 export type WireFormat = "grpc" | "grpc-web" | "connect" | "rest";
 
-/** A value from the URL for a field of the request: its path in proto or JSON names, and its text, decoded. */
+/** A value from the URL's path for a field of the request. */
 export interface Binding {
-  readonly path: readonly string[];
+  /** The field, after the messages that lead to it. */
+  readonly fields: readonly DescField[];
+  /** Decoded. */
   readonly value: string;
 }
 

@@ -26,7 +26,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** ZITADEL's option value for "any valid token; finer checks follow in the command". */
 const AUTHENTICATED = "authenticated";
 
-interface MethodAccess {
+export interface MethodAccess {
   /** Infrastructure (health, reflection) is open to everyone. */
   readonly isPublic: boolean;
   readonly anonymous: "allowed" | "refused";
@@ -92,8 +92,10 @@ export class Chain {
     }
   }
 
-  /** @param error undefined when the stream came to its end @returns what the wire says of the error */
-  closed(call: StreamCall, error?: unknown): ConnectError | undefined {
+  /** For streams that came to their end, or broke. @returns what the wire says of the error */
+  closed(call: StreamCall): void;
+  closed(call: StreamCall, error: unknown): ConnectError;
+  closed(call: StreamCall, ...[error]: [error?: unknown]): ConnectError | undefined {
     const mapped = error === undefined ? undefined : toConnectError(error, call.requestId);
     this.#callLog.ended(call, mapped);
     return mapped;
@@ -137,7 +139,7 @@ export class Chain {
   }
 }
 
-function describeAccess(method: DescMethod): MethodAccess {
+export function describeAccess(method: DescMethod): MethodAccess {
   const isPublic = method.parent.typeName.startsWith("grpc.");
   const permission = hasOption(method, methodOptions)
     ? getOption(method, methodOptions).authOption?.permission

@@ -5,6 +5,7 @@ import { file_google_rpc_error_details } from "../../gen/google/rpc/error_detail
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { file_zitadel_message } from "../../gen/zitadel/message_pb.ts";
 import { createHealthService } from "./health-service.ts";
+import type { Readiness } from "./readiness.ts";
 import { addReflection } from "./reflection-service.ts";
 
 /** Files of the error details; no method refers to them. */
@@ -13,11 +14,11 @@ const DETAIL_FILES = [file_google_rpc_error_details, file_zitadel_message];
 export function addInfrastructure(
   router: ConnectRouter,
   services: readonly DescService[],
-  isServing: () => boolean,
+  readiness: Readiness,
 ): void {
   router.service(
     Health,
-    createHealthService({ services: services.map(({ typeName }) => typeName), isServing }),
+    createHealthService({ services: services.map(({ typeName }) => typeName), readiness }),
   );
   addReflection(router, [...services, Health], DETAIL_FILES);
 }

@@ -6,22 +6,22 @@
  * that protoc-gen-validate makes: plain fields first, then oneofs, then optional fields; the first violation is reported.
  */
 import {
-  getOption,
-  hasOption,
+  isFieldSet,
   type DescField,
   type DescMessage,
   type DescOneof,
   type Message,
 } from "@bufbuild/protobuf";
 import {
-  required as oneofRequired,
-  rules as fieldRules,
+  BoolRulesSchema,
   type BytesRules,
   type FieldRules,
   type StringRules,
 } from "../../gen/validate/validate_pb.ts";
 import { mailboxLimitProblem, parseMailbox } from "../verification/email-address.ts";
 import type { FieldFault } from "../verification/failures.ts";
+import { isDisabled, isOneofRequired, isOptional, lengthLimits, rulesOf } from "./declared-rules.ts";
+import type { LengthLimits } from "./declared-rules.ts";
 import { readField } from "./field-access.ts";
 import { pascalCase } from "./pascal-case.ts";
 
@@ -63,6 +63,7 @@ export class RequestRules {
     const checks: Check[] = [];
     // Registered before it is filled: messages may contain themselves (and, or, not queries).
     this.#checks.set(schema.typeName, checks);
+    if (isDisabled(schema)) return checks;
     const isPlain = (field: DescField) => field.oneof === undefined && !isOptional(field);
     for (const field of schema.fields.filter(isPlain)) checks.push(...this.#fieldChecks(field));
     for (const oneof of schema.oneofs) checks.push(...this.#oneofChecks(oneof));
@@ -72,7 +73,7 @@ export class RequestRules {
 
   #oneofChecks(oneof: DescOneof): Check[] {
     const checks = oneof.fields.flatMap((field) => this.#fieldChecks(field));
-    if (!hasOption(oneof, oneofRequired) || !getOption(oneof, oneofRequired)) return checks;
+    if (!isOneofRequired(oneof)) return checks;
     const required: Check = (message, path) =>
       oneof.fields.every((field) => readField(field, message) === undefined)
         ? violation(oneof.parent, oneof.name, path, "value is required")
@@ -81,10 +82,10 @@ export class RequestRules {
   }
 
   #fieldChecks(field: DescField): Check[] {
-    const rules = hasOption(field, fieldRules) ? getOption(field, fieldRules) : undefined;
+    const rules = rulesOf(field);
     const checks: Check[] = [];
-    const nested = field.message;
-    if (rules?.message?.required === true) {
+    // A member of a oneof, or an optional field, is looked at only when it is set.
+    if (rules?.message?.required === true && field.oneof === undefined && !isOptional(field)) {
       checks.push((message, path) =>
         readField(field, message) === undefined
           ? violation(field.parent, field.name, path, "value is required")
@@ -99,9 +100,10 @@ export class RequestRules {
         return problem === undefined ? undefined : violation(field.parent, field.name, path, problem);
       });
     }
-    if (nested !== undefined && !isWellKnown(nested)) {
-      checks.push(field.fieldKind === "list" ? this.#eachItem(field, nested) : this.#embedded(field, nested));
-    }
+    const nested = field.message;
+    if (nested === undefined || isWellKnown(nested) || rules?.message?.skip === true) return checks;
+    if (field.fieldKind === "map") throw new Error(`${nameOf(field)}: no check for messages in a map`);
+    checks.push(field.fieldKind === "list" ? this.#eachItem(field, nested) : this.#embedded(field, nested));
     return checks;
   }
 
@@ -127,11 +129,6 @@ export class RequestRules {
   }
 }
 
-/** proto3 `optional`: explicit presence that is not a message's own. */
-function isOptional(field: DescField): boolean {
-  return field.proto.proto3Optional;
-}
-
 function isWellKnown(schema: DescMessage): boolean {
   return schema.typeName.startsWith("google.protobuf.");
 }
@@ -150,6 +147,10 @@ function wrap(schema: DescMessage, goField: string, inner: Violation): Violation
   };
 }
 
+function nameOf(field: DescField): string {
+  return `${field.parent.typeName}.${field.name}`;
+}
+
 /** Nested messages are joined with underscores in Go: `CreateUserRequest_Human`. */
 function goName(schema: DescMessage): string {
   return schema.parent === undefined ? schema.name : `${goName(schema.parent)}_${schema.name}`;
@@ -157,21 +158,22 @@ function goName(schema: DescMessage): string {
 
 function compileValueCheck(field: DescField, rules: FieldRules): ValueCheck | undefined {
   const { type } = rules;
-  const unsupported = (rule: unknown) =>
-    new Error(`${field.parent.typeName}.${field.name}: no check for the rule ${String(rule)}`);
+  const unsupported = (rule: unknown) => new Error(`${nameOf(field)}: no check for the rule ${String(rule)}`);
   switch (type.case) {
     case undefined:
       return undefined;
     case "string":
-      assertOnly(type.value, ["minLen", "maxLen", "wellKnown"], unsupported);
+      assertOnly(type.value, ["len", "minLen", "maxLen", "wellKnown"], unsupported);
       return stringCheck(type.value, unsupported);
     case "bytes":
-      assertOnly(type.value, ["minLen", "maxLen"], unsupported);
+      assertOnly(type.value, ["len", "minLen", "maxLen"], unsupported);
       return bytesCheck(type.value);
     case "bool":
+      if (!isFieldSet(type.value, BoolRulesSchema.field.const)) return undefined;
       return (value) => (value === type.value.const ? undefined : `value must equal ${type.value.const}`);
     case "enum": {
       assertOnly(type.value, ["definedOnly"], unsupported);
+      if (!type.value.definedOnly) return undefined;
       const numbers = new Set(field.enum?.values.map((value) => value.number));
       return (value) =>
         numbers.has(value as number) ? undefined : "value must be one of the defined enum values";
@@ -196,8 +198,8 @@ function isEmptyOneof(value: unknown): boolean {
 function stringCheck(rules: StringRules, unsupported: (rule: unknown) => Error): ValueCheck {
   if (rules.wellKnown.case !== undefined && rules.wellKnown.case !== "email")
     throw unsupported(rules.wellKnown.case);
-  const isEmail = rules.wellKnown.case === "email";
-  const length = lengthCheck("runes", rules.minLen, rules.maxLen);
+  const isEmail = rules.wellKnown.case === "email" && rules.wellKnown.value;
+  const length = lengthCheck("runes", lengthLimits(rules));
   return (value) => {
     const text = value as string;
     return length(runeCount(text)) ?? (isEmail ? emailProblem(text) : undefined);
@@ -205,24 +207,22 @@ function stringCheck(rules: StringRules, unsupported: (rule: unknown) => Error):
 }
 
 function bytesCheck(rules: BytesRules): ValueCheck {
-  const length = lengthCheck("bytes", rules.minLen, rules.maxLen);
+  const length = lengthCheck("bytes", lengthLimits(rules));
   return (value) => length((value as Uint8Array).length);
 }
 
 function lengthCheck(
   unit: "runes" | "bytes",
-  min: bigint | undefined,
-  max: bigint | undefined,
+  { min, max }: LengthLimits,
 ): (length: number) => string | undefined {
-  const least = Number(min ?? 0n);
-  const most = max === undefined ? Infinity : Number(max);
-  const problem =
-    max === undefined
-      ? `value length must be at least ${least} ${unit}`
-      : least === 0
-        ? `value length must be at most ${most} ${unit}`
-        : `value length must be between ${least} and ${most} ${unit}, inclusive`;
-  return (length) => (length < least || length > most ? problem : undefined);
+  const problem = `value length must be ${lengthPhrase(unit, min, max)}`;
+  return (length) => (length < (min ?? 0) || length > (max ?? Infinity) ? problem : undefined);
+}
+
+function lengthPhrase(unit: string, min: number | undefined, max: number | undefined): string {
+  if (min === undefined) return `at most ${max} ${unit}`;
+  if (max === undefined) return `at least ${min} ${unit}`;
+  return min === max ? `${min} ${unit}` : `between ${min} and ${max} ${unit}, inclusive`;
 }
 
 /** Unicode code points, what Go calls runes. */

@@ -32,6 +32,12 @@ export function storedKeyId(store: Store): Promise<string | undefined> {
   return store.getMetadata(FINGERPRINT_KEY);
 }
 
+/** Whether the key that the database was last served with is in the ring. */
+export async function fitsKeyring(store: Store, keyring: Keyring): Promise<boolean> {
+  const known = await storedKeyId(store);
+  return known === undefined || keyring.keyIds.includes(known);
+}
+
 /**
  * Remembers the newest key, after a check that the key remembered so far is still in the ring: without it codes on their
  * way could neither be mailed nor verified.
@@ -39,9 +45,8 @@ export function storedKeyId(store: Store): Promise<string | undefined> {
  * @returns whether the keyring fits the database
  */
 export async function adoptKeyring(store: Store, keyring: Keyring): Promise<boolean> {
-  const known = await storedKeyId(store);
-  if (known !== undefined && !keyring.keyIds.includes(known)) return false;
+  if (!(await fitsKeyring(store, keyring))) return false;
   const [newest = ""] = keyring.keyIds;
-  if (newest !== known) await store.setMetadata(FINGERPRINT_KEY, newest, "always");
+  if (newest !== (await storedKeyId(store))) await store.setMetadata(FINGERPRINT_KEY, newest, "always");
   return true;
 }

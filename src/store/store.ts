@@ -55,6 +55,9 @@ export interface Store {
 
   maintain(task: MaintenanceTask): Promise<void>;
 
+  /** For monitoring; cheap enough to be asked every few seconds, whatever the backlog. */
+  figures(): Promise<StoreFigures>;
+
   /** Whether writes succeed; asked by health checks. */
   isHealthy(): boolean;
   /** Resolves with the reason when durability is in doubt and the process has to end. */
@@ -66,6 +69,15 @@ export interface Store {
 export type MaintenanceTask =
   /** Removes counters that are over. */
   { readonly kind: "pruneBuckets"; readonly nowMs: number };
+
+export interface StoreFigures {
+  /** Writes that wait for their transaction. */
+  readonly waitingWrites: number;
+  /** Deliveries that have not come to an end. The counts together stop at `PENDING_DELIVERIES_COUNTED`. */
+  readonly pendingDeliveries: Readonly<Record<PendingState, number>>;
+}
+
+export const PENDING_DELIVERIES_COUNTED = 100_000;
 
 export interface Commit {
   /** Position of the last event of the commit. */
@@ -96,6 +108,8 @@ export interface AccessTokenRecord {
 }
 
 export type DeliveryState = "queued" | "sending" | "sent" | "retrying" | "failed" | "cancelled" | "expired";
+
+export type PendingState = "queued" | "sending" | "retrying";
 
 export interface ClaimedDelivery extends OutboxEntry {
   /** Fences the settlement: a later claim has another lease. */

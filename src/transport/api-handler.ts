@@ -11,30 +11,34 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { create, type Message } from "@bufbuild/protobuf";
-import type { ConnectRouter } from "@connectrpc/connect";
+import { ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import type { Call } from "../rpc/call.ts";
+import type { Arrival, Call } from "../rpc/call.ts";
+import type { CallLog } from "../rpc/call-log.ts";
 import type { Chain } from "../rpc/chain.ts";
-import { failureToConnectError, toConnectError } from "../rpc/errors.ts";
+import { failureToConnectError, reasonOf, toConnectError } from "../rpc/errors.ts";
 import type { ServiceTable } from "../rpc/service-table.ts";
 import { failure } from "../verification/failures.ts";
+import { answerHeaders, type AnswerHeaders } from "./answer-headers.ts";
+import { arrivalOf } from "./arrival.ts";
 import { ConnectHandler } from "./connect-handler.ts";
+import { Cors, type AllowedOrigins } from "./cors.ts";
 import { RouteTable } from "./http-rules.ts";
+import { faultOf } from "./http1-guard.ts";
+import { MAX_CALL_TIMEOUT_MS, MAX_MESSAGE_BYTES } from "./limits.ts";
 import { contentTypeOf, send, type NodeRequest, type NodeResponse } from "./node-http.ts";
 import { servePage, type Page } from "./page-handler.ts";
-import { requestIdOf, REQUEST_ID_HEADER } from "./request-id.ts";
-import type { Exchange } from "./unary/exchange.ts";
-import type { FormatLimits } from "./unary/grpc-format.ts";
+import { REQUEST_ID_HEADER } from "./request-id.ts";
+import type { Exchange, OutgoingHeaders } from "./unary/exchange.ts";
+import { grpcStatus, type FormatLimits } from "./unary/grpc-format.ts";
 import { Http1Exchange } from "./unary/http1-exchange.ts";
 import { Http2Exchange } from "./unary/http2-exchange.ts";
 import { throughConnect } from "./unary/through-connect.ts";
 import { UnaryHandler, type Invoke, type Resolution } from "./unary/unary-handler.ts";
 
 const LIMITS: FormatLimits = {
-  /** Requests are small: the longest fields together stay far below. */
-  maxMessageBytes: 1024 * 1024,
-  /** A longer timeout than this is refused: nothing here takes minutes. */
-  maxTimeoutMs: 5 * 60_000,
+  maxMessageBytes: MAX_MESSAGE_BYTES,
+  maxTimeoutMs: MAX_CALL_TIMEOUT_MS,
 };
 
 export interface ApiHandlerOptions {
@@ -43,7 +47,10 @@ export interface ApiHandlerOptions {
   readonly extraRoutes: (router: ConnectRouter) => void;
   /** Pages by exact path. */
   readonly pages: ReadonlyMap<string, Page>;
+  readonly callLog: CallLog;
   readonly logger: Logger;
+  /** Browser origins that may call. */
+  readonly corsOrigins: AllowedOrigins;
   /** false: connect-node serves every call, REST through its handlers too. */
   readonly directUnary: boolean;
 }
@@ -52,9 +59,15 @@ export class ApiHandler {
   readonly #unary: UnaryHandler;
   readonly #connect: ConnectHandler;
   readonly #pages: ReadonlyMap<string, Page>;
+  readonly #cors: Cors;
+  readonly #headersOf: AnswerHeaders;
+  readonly #callLog: CallLog;
   readonly #logger: Logger;
 
-  constructor({ chain, services, extraRoutes, pages, logger, directUnary }: ApiHandlerOptions) {
+  constructor(options: ApiHandlerOptions) {
+    const { chain, services, extraRoutes, pages, callLog, logger, corsOrigins, directUnary } = options;
+    this.#cors = new Cors(corsOrigins);
+    this.#headersOf = answerHeaders(this.#cors, (path) => pages.has(path));
     const invoke = directUnary
       ? direct(chain, services)
       : throughConnect({ chain, services, limits: LIMITS });
@@ -62,7 +75,9 @@ export class ApiHandler {
       services,
       routes: new RouteTable(services.services),
       invoke,
+      callLog,
       limits: LIMITS,
+      headersOf: this.#headersOf,
       procedures: directUnary ? "direct" : "connect-node",
     });
     this.#connect = new ConnectHandler({
@@ -70,9 +85,12 @@ export class ApiHandler {
       services,
       extraRoutes,
       limits: LIMITS,
-      fallback: (request, response) => this.#answerUnknown(request, response),
+      callLog,
+      logger,
+      fallback: (request, response, arrival) => this.#answerUnknown(request, response, arrival),
     });
     this.#pages = pages;
+    this.#callLog = callLog;
     this.#logger = logger;
   }
 
@@ -87,47 +105,61 @@ export class ApiHandler {
     request.on("error", () => {});
     response.on("error", () => {});
     const exchange = exchangeOf(request, response);
-    const requestId = requestIdOf(exchange);
+    const arrival = arrivalOf(exchange);
     try {
+      const fault = "stream" in response ? undefined : faultOf(request as IncomingMessage);
+      if (fault !== undefined) {
+        this.#answerBroken(exchange, arrival, fault);
+        return;
+      }
       const page = this.#pages.get(exchange.path);
-      if (page !== undefined) this.#servePage(page, request, response, exchange, requestId);
-      else if (!this.#tryDirect(exchange, requestId))
-        this.#serveProcedure(request, response, exchange, requestId);
+      if (page !== undefined) this.#servePage(page, request, response, exchange, arrival);
+      else if (!this.#tryDirect(exchange, arrival))
+        this.#serveProcedure(request, response, exchange, arrival);
     } catch (error) {
-      this.#answerBroken(exchange, requestId, error);
+      // A URL cannot be built from the Host header: the request's fault, not ours. Anything else is a bug.
+      const isRequestsFault = error instanceof ConnectError || isUrlError(error);
+      if (!isRequestsFault)
+        this.#logger.error({ err: error, requestId: arrival.requestId }, "a request was lost");
+      this.#answerBroken(exchange, arrival, "malformed request line or Host header");
     }
+  }
+
+  unreadable(reason: string, arrival: Arrival): void {
+    this.#callLog.refused({ ...arrival, reason });
   }
 
   /** Answers one request on an HTTP/2 stream, or leaves it to `request`. @returns whether it was taken; never throws */
   stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
     const exchange = new Http2Exchange(stream, headers);
     if (this.#pages.has(exchange.path)) return false;
-    const requestId = requestIdOf(exchange);
-    if (!this.#tryDirect(exchange, requestId)) return false;
+    if (!this.#tryDirect(exchange, arrivalOf(exchange))) return false;
     // The answer is all there is to say to a client that broke its stream.
     stream.on("error", () => {});
     return true;
   }
 
   /** @returns false when the request is connect-node's, or nobody's */
-  #tryDirect(exchange: Exchange, requestId: string): boolean {
+  #tryDirect(exchange: Exchange, arrival: Arrival): boolean {
+    const preflight = this.#cors.preflightOf(exchange);
+    if (preflight !== undefined) {
+      exchange.respond(204, { ...preflight, [REQUEST_ID_HEADER]: arrival.requestId }, "");
+      return true;
+    }
     const resolution = this.#unary.resolve(exchange);
     switch (resolution.kind) {
       case "direct":
-        this.#handle(exchange, resolution, requestId);
+        this.#handle(exchange, resolution, arrival);
         return true;
       case "otherVerbs": {
         const allow = [...new Set(resolution.verbs)].join(", ");
-        this.#unary.refuseVerb(exchange, requestId, allow);
+        this.#callLog.refused({ ...arrival, reason: "METHOD_NOT_ALLOWED" });
+        this.#unary.refuseVerb(exchange, arrival.requestId, allow);
         return true;
       }
       case "malformed": {
         const text = "malformed percent-encoding in the path";
-        this.#unary.refuse(
-          exchange,
-          failureToConnectError(failure("REQUEST_MALFORMED", { text })),
-          requestId,
-        );
+        this.#refuse(exchange, arrival, failureToConnectError(failure("REQUEST_MALFORMED", { text })));
         return true;
       }
       default:
@@ -135,21 +167,22 @@ export class ApiHandler {
     }
   }
 
-  #handle(exchange: Exchange, resolution: Extract<Resolution, { kind: "direct" }>, requestId: string): void {
-    this.#unary.handle(exchange, resolution, requestId).catch((error: unknown) => {
-      this.#logger.error({ err: error, requestId }, "a call could not be answered");
+  #handle(exchange: Exchange, resolution: Extract<Resolution, { kind: "direct" }>, arrival: Arrival): void {
+    this.#unary.handle(exchange, resolution, arrival).catch((error: unknown) => {
+      this.#logger.error({ err: error, requestId: arrival.requestId }, "a call could not be answered");
     });
   }
 
-  #serveProcedure(request: NodeRequest, response: NodeResponse, exchange: Exchange, requestId: string): void {
-    setApiHeaders(response, requestId);
+  #serveProcedure(request: NodeRequest, response: NodeResponse, exchange: Exchange, arrival: Arrival): void {
+    for (const [name, value] of Object.entries(this.#headersOf(exchange, arrival.requestId))) {
+      response.setHeader(name, value);
+    }
     const resolution = this.#unary.resolve(exchange);
-    const { peerAddress } = exchange;
     if (resolution.kind === "procedure") {
-      const arrival = { requestId, peerAddress, bindings: resolution.target.bindings };
-      this.#connect.serve(request, response, arrival, resolution.path);
+      const { bindings } = resolution.target;
+      this.#connect.serve(request, response, { ...arrival, bindings }, resolution.path);
     } else {
-      this.#connect.serve(request, response, { requestId, peerAddress, bindings: [] });
+      this.#connect.serve(request, response, { ...arrival, bindings: [] });
     }
   }
 
@@ -158,42 +191,43 @@ export class ApiHandler {
     request: NodeRequest,
     response: NodeResponse,
     exchange: Exchange,
-    requestId: string,
+    arrival: Arrival,
   ): void {
+    const { requestId } = arrival;
     response.setHeader(REQUEST_ID_HEADER, requestId);
+    response.once("close", () => {
+      const { path, verb } = exchange;
+      this.#callLog.page({ ...arrival, path, verb, httpStatus: response.statusCode });
+    });
     servePage(page, request, response, exchange.peerAddress).catch((error: unknown) => {
       this.#logger.error({ err: error, requestId }, "a page failed");
       this.#unary.refuse(exchange, toConnectError(error, requestId), requestId);
     });
   }
 
-  /** connect-node throws while it builds a URL from an absurd or missing Host header: the request's fault, not ours. */
-  #answerBroken(exchange: Exchange, requestId: string, error: unknown): void {
-    this.#logger.debug({ err: error, requestId }, "request refused before it became a call");
-    const text = "malformed request line or Host header";
+  /** Refuses in REST's shape what never becomes a call. */
+  #refuse(exchange: Exchange, arrival: Arrival, error: ConnectError, headers: OutgoingHeaders = {}): void {
+    this.#callLog.refused({ ...arrival, reason: reasonOf(error) });
+    this.#unary.refuse(exchange, error, arrival.requestId, headers);
+  }
+
+  /** What is wrong may be where the request ends: over HTTP/1.1 nothing more is read. */
+  #answerBroken(exchange: Exchange, arrival: Arrival, text: string): void {
     const headers = exchange.httpVersion === 1 ? { connection: "close" } : {};
-    this.#unary.refuse(
-      exchange,
-      failureToConnectError(failure("REQUEST_MALFORMED", { text })),
-      requestId,
-      headers,
-    );
+    this.#refuse(exchange, arrival, failureToConnectError(failure("REQUEST_MALFORMED", { text })), headers);
   }
 
   /** gRPC and gRPC-Web clients look for a status in headers or trailers, not at the HTTP status. */
-  #answerUnknown(request: NodeRequest, response: NodeResponse): void {
+  #answerUnknown(request: NodeRequest, response: NodeResponse, arrival: Arrival): void {
     const contentType = contentTypeOf(request);
     if (contentType.startsWith("application/grpc")) {
       const error = failureToConnectError(failure("PROCEDURE_UNKNOWN"));
-      const status = {
-        "grpc-status": String(error.code),
-        "grpc-message": encodeURIComponent(error.rawMessage),
-      };
-      send(response, 200, { "content-type": contentType, ...status }, "");
+      this.#callLog.refused({ ...arrival, reason: reasonOf(error) });
+      send(response, 200, { "content-type": contentType, ...grpcStatus(error) }, "");
       return;
     }
     const exchange = exchangeOf(request, response);
-    this.#unary.refuse(exchange, failureToConnectError(failure("ROUTE_NOT_FOUND")), requestIdOf(exchange));
+    this.#refuse(exchange, arrival, failureToConnectError(failure("ROUTE_NOT_FOUND")));
   }
 }
 
@@ -205,14 +239,12 @@ function direct(chain: Chain, services: ServiceTable): Invoke {
   };
 }
 
+function isUrlError(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ERR_INVALID_URL";
+}
+
 function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
   return "stream" in response
     ? new Http2Exchange(response.stream, request.headers)
     : new Http1Exchange(request as IncomingMessage, response as ServerResponse);
-}
-
-function setApiHeaders(response: NodeResponse, requestId: string): void {
-  response.setHeader(REQUEST_ID_HEADER, requestId);
-  response.setHeader("cache-control", "no-store");
-  response.setHeader("x-content-type-options", "nosniff");
 }

@@ -2,12 +2,14 @@
  * gRPC, gRPC-Web and Connect through connect-node, for the same functions and the same chain as the direct path.
  *
  * ONE interceptor takes connect-node's requests to the chain. What a request brings beside its message (peer, request
- * id, values bound from a REST path) travels in the context values.
+ * id, values bound from a REST path) travels in the context values. What connect-node refuses before it gets to the
+ * interceptor is logged here, as far as its answer tells why.
  */
 import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
+  createConnectRouter,
   createContextKey,
   createContextValues,
   type ConnectRouter,
@@ -15,19 +17,28 @@ import {
   type HandlerContext,
   type Interceptor,
   type ServiceImpl,
+  type StreamResponse,
+  type UnaryResponse,
 } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
-import type { Binding, Call, WireFormat } from "../rpc/call.ts";
-import type { Chain } from "../rpc/chain.ts";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import type { Logger } from "pino";
+import type { Arrival, Binding, Call, WireFormat } from "../rpc/call.ts";
+import type { CallLog } from "../rpc/call-log.ts";
+import type { Chain, StreamCall } from "../rpc/chain.ts";
 import type { ServiceTable } from "../rpc/service-table.ts";
-import type { NodeHandler, NodeRequest, NodeResponse } from "./node-http.ts";
+import { guardedBody } from "./guarded-body.ts";
+import type { NodeRequest, NodeResponse } from "./node-http.ts";
 import type { FormatLimits } from "./unary/grpc-format.ts";
 import { connectTimeoutMs, grpcTimeoutMs } from "./unary/timeout.ts";
 
 /** What the transport knows of a request and connect-node does not carry. */
-export interface Arrival {
-  readonly requestId: string;
-  readonly peerAddress: string;
+export interface BoundArrival extends Arrival {
   readonly bindings: readonly Binding[];
 }
 
@@ -37,41 +48,86 @@ export interface ConnectHandlerOptions {
   /** Adds what is served beside the unary services: health, reflection. */
   readonly extraRoutes: (router: ConnectRouter) => void;
   readonly limits: FormatLimits;
+  readonly callLog: CallLog;
+  readonly logger: Logger;
   /** Where requests go whose path is no procedure. */
-  readonly fallback: NodeHandler;
+  readonly fallback: (request: NodeRequest, response: NodeResponse, arrival: Arrival) => void;
 }
 
-const ARRIVAL = createContextKey<Arrival>({ requestId: "", peerAddress: "", bindings: [] });
+/** A request on its way through connect-node. */
+interface Passage extends BoundArrival {
+  /** Whether the interceptor has seen it; the chain logs it from then on. */
+  isCall: boolean;
+}
+
+const PASSAGE = createContextKey<Passage>({
+  requestId: "",
+  peerAddress: "",
+  startedMs: 0,
+  trace: undefined,
+  bindings: [],
+  isCall: false,
+});
 const CALL = createContextKey<Call | undefined>(undefined);
 
 export class ConnectHandler {
-  readonly #adapter: NodeHandler;
-  readonly #arrivals = new WeakMap<NodeRequest, Arrival>();
+  readonly #handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly #callLog: CallLog;
+  readonly #logger: Logger;
+  readonly #fallback: ConnectHandlerOptions["fallback"];
   readonly #shutdown = new AbortController();
 
   constructor(options: ConnectHandlerOptions) {
-    const { services, extraRoutes, fallback } = options;
-    this.#adapter = connectNodeAdapter({
+    const router = createConnectRouter({
       ...routerOptions(options),
-      routes: (router) => {
-        addServices(router, services);
-        extraRoutes(router);
-      },
-      contextValues: (request) => {
-        const arrival = this.#arrivals.get(request);
-        const values = createContextValues();
-        return arrival === undefined ? values : values.set(ARRIVAL, arrival);
-      },
+      acceptCompression: [compressionGzip, compressionBrotli],
       shutdownSignal: this.#shutdown.signal,
-      fallback: fallback as ReturnType<typeof connectNodeAdapter>,
     });
+    addServices(router, options.services);
+    options.extraRoutes(router);
+    this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+    this.#callLog = options.callLog;
+    this.#logger = options.logger;
+    this.#fallback = options.fallback;
   }
 
-  /** @param path the procedure to serve, where it differs from the request's own path */
-  serve(request: NodeRequest, response: NodeResponse, arrival: Arrival, path?: string): void {
-    this.#arrivals.set(request, arrival);
+  /**
+   * What connectNodeAdapter does, but for its console.error and with an eye on the answer.
+   *
+   * @param path the procedure to serve, where it differs from the request's own path
+   * @throws Error for a Host header that no URL can be built from
+   */
+  serve(request: NodeRequest, response: NodeResponse, arrival: BoundArrival, path?: string): void {
     if (path !== undefined) request.url = path;
-    this.#adapter(request, response);
+    const handler = this.#handlers.get(request.url?.split("?", 1)[0] ?? "");
+    if (handler === undefined) {
+      this.#fallback(request, response, arrival);
+      return;
+    }
+    const passage: Passage = { ...arrival, isCall: false };
+    const values = createContextValues().set(PASSAGE, passage);
+    const universal = universalRequestFromNodeRequest(request, response, undefined, values);
+    handler({ ...universal, body: guardedBody(request) })
+      .then((answer) => {
+        if (!passage.isCall) this.#logRefusal(handler, request, arrival, answer);
+        return universalResponseToNodeResponse(answer, response);
+      })
+      .catch((error: unknown) => {
+        // Mostly a client that is gone.
+        const code = Code[ConnectError.from(error).code];
+        this.#logger.debug({ requestId: arrival.requestId, code }, "an answer could not be sent");
+        response.destroy();
+      });
+  }
+
+  #logRefusal(
+    { method }: UniversalHandler,
+    request: NodeRequest,
+    arrival: Arrival,
+    answer: UniversalServerResponse,
+  ): void {
+    const format = formatOf(request.headers["content-type"] ?? null);
+    this.#callLog.refused({ ...arrival, method, format, reason: refusalReason(answer) });
   }
 
   /** Ends open streams with UNAVAILABLE; unary calls in flight are refused the same way. */
@@ -122,15 +178,23 @@ function throughChain(
   waiting: ReadonlyMap<string, Call>,
 ): Interceptor {
   return (next) => async (request) => {
-    const arrival = request.contextValues.get(ARRIVAL);
+    const passage = request.contextValues.get(PASSAGE);
+    passage.isCall = true;
+    const format = formatOf(request.header.get("content-type"));
     if (request.stream) {
-      await chain.open({ headers: request.header, requestId: arrival.requestId }, request.method);
-      return await next(request);
+      const call: StreamCall = {
+        ...passage,
+        method: request.method,
+        format,
+        headers: request.header,
+        caller: { kind: "anonymous" },
+      };
+      return await throughStream(chain, call, request.signal, () => next(request));
     }
     const call: Call = waiting.get(request.header.get(TICKET_HEADER) ?? "") ?? {
-      ...arrival,
+      ...passage,
       method: request.method,
-      format: formatOf(request.header.get("content-type")),
+      format,
       headers: request.header,
       // connect has refused malformed ones already.
       timeoutMs:
@@ -141,6 +205,61 @@ function throughChain(
     request.contextValues.set(CALL, call);
     return await chain.run(call, request.message, () => next(request));
   };
+}
+
+type AnyResponse = UnaryResponse | StreamResponse;
+
+async function throughStream(
+  chain: Chain,
+  call: StreamCall,
+  signal: AbortSignal,
+  next: () => Promise<AnyResponse>,
+): Promise<AnyResponse> {
+  await chain.open(call);
+  try {
+    const response = await next();
+    if (!response.stream) return response;
+    return { ...response, message: untilClosed(chain, call, signal, response.message) };
+  } catch (error) {
+    throw chain.closed(call, error);
+  }
+}
+
+/** The messages as they are; the chain learns how they ended. */
+async function* untilClosed<Item>(
+  chain: Chain,
+  call: StreamCall,
+  signal: AbortSignal,
+  messages: AsyncIterable<Item>,
+): AsyncGenerator<Item> {
+  let isOver = false;
+  try {
+    yield* messages;
+    isOver = true;
+    chain.closed(call);
+  } catch (error) {
+    isOver = true;
+    const isCancelled = signal.aborted && !(error instanceof ConnectError);
+    throw chain.closed(call, isCancelled ? cancellation(signal) : error);
+  } finally {
+    // Nobody takes the rest.
+    if (!isOver) chain.closed(call, cancellation(signal));
+  }
+}
+
+/** The client is gone, or its time is up. */
+function cancellation({ reason }: AbortSignal): ConnectError {
+  return ConnectError.from(reason ?? "canceled", Code.Canceled);
+}
+
+/** Why connect-node refused, by the catalogue's names; its gRPC-Web answers do not say. */
+function refusalReason({ status, header, trailer }: UniversalServerResponse): string {
+  const code = Number(trailer?.get("grpc-status") ?? header?.get("grpc-status") ?? 0);
+  if (status === 405) return "METHOD_NOT_ALLOWED";
+  if (status === 415) return "CONTENT_TYPE_NOT_SERVED";
+  if (status === 429 || code === Code.ResourceExhausted) return "REQUEST_TOO_LARGE";
+  if (status === 501) return "ENCODING_NOT_SERVED";
+  return "REQUEST_MALFORMED";
 }
 
 function formatOf(contentType: string | null): WireFormat {

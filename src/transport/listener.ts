@@ -1,35 +1,49 @@
 /**
- * One cleartext port for HTTP/1.1 and HTTP/2 with prior knowledge (RFC 9113 section 3.3).
+ * One port for HTTP/1.1 and HTTP/2: cleartext, HTTP/2 with prior knowledge then, or TLS, where ALPN says which.
  *
  * The http.Server is the one that listens and owns every socket, so that its header, request and idle time-outs are in
- * force; a server that never listens does not enforce them. The first bytes of a connection are looked at: HTTP/2's
- * preface hands the socket to the http2 server, anything else gives it back.
+ * force; a server that never listens does not enforce them. Where a connection turns out to be HTTP/2, its socket is handed
+ * to the http2 server, and session-guard.ts keeps the time.
  */
 import * as http from "node:http";
 import * as http2 from "node:http2";
+import * as https from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { Arrival } from "../rpc/call.ts";
+import { dropWhenStalled, refuseUnreadable } from "./http1-guard.ts";
+import {
+  HTTP2_OPTIONS,
+  LISTENER_LIMITS,
+  MAX_HEADER_BYTES,
+  TCP_KEEP_ALIVE_MS,
+  type ListenerLimits,
+} from "./limits.ts";
 import { send, type NodeHandler, type NodeRequest, type NodeResponse } from "./node-http.ts";
-
-const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
-
-const SNIFF_TIMEOUT_MS = 10_000;
-const HEADERS_TIMEOUT_MS = 15_000;
-const REQUEST_TIMEOUT_MS = 60_000;
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
-const MAX_HEADER_BYTES = 16 * 1024;
-const MAX_CONCURRENT_STREAMS = 256;
+import { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
+import { ProtocolSniffer } from "./protocol-sniffer.ts";
+import { SessionGuard } from "./session-guard.ts";
+import { tlsServerOptions, type Certificate } from "./tls.ts";
 
 /** Who answers requests. Neither function may throw. */
 export interface RequestHandlers {
   request(request: NodeRequest, response: NodeResponse): void;
   /** Takes a request off its HTTP/2 stream; what it does not take goes to `request`. */
   stream(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): boolean;
+  /** Learns of what could not be read as a request and was refused. */
+  unreadable(reason: string, arrival: Arrival): void;
 }
+
+const NO_HEADERS = { get: () => null };
 
 /** What arrives before `serve` was called is told to come back. */
 const STARTING: RequestHandlers = {
-  request: (_request, response) => send(response, 503, { "retry-after": "1" }, "starting\n"),
+  request(request, response) {
+    const requestId = requestIdOf({ get: (name) => request.headers[name]?.toString() ?? null });
+    send(response, 503, { "retry-after": "1", [REQUEST_ID_HEADER]: requestId }, "starting\n");
+  },
   stream: () => false,
+  unreadable: () => {},
 };
 
 export interface BoundAddress {
@@ -37,11 +51,21 @@ export interface BoundAddress {
   readonly port: number;
 }
 
+export interface ListenerOptions {
+  /** To serve TLS with; without one the port is cleartext. */
+  readonly certificate?: Certificate | undefined;
+  readonly limits?: Partial<ListenerLimits> | undefined;
+}
+
 export class Listener {
-  readonly #http1: http.Server;
+  /** Listens; over TLS when it is an https.Server. */
+  readonly #http1: http.Server | https.Server;
   readonly #http2: http2.Http2Server;
-  readonly #sessions = new Set<http2.ServerHttp2Session>();
-  readonly #sniffing = new Set<Socket>();
+  readonly #limits: ListenerLimits;
+  readonly #sniffer: ProtocolSniffer;
+  readonly #guard: SessionGuard;
+  /** All that are open, whatever is spoken on them. */
+  readonly #sockets = new Set<Socket>();
   /** Answers over HTTP/1.1 that are not complete. */
   readonly #answering = new Set<http.ServerResponse>();
   #isClosing = false;
@@ -50,35 +74,35 @@ export class Listener {
   readonly #compatibility: http2.Http2Server;
   #handlers: RequestHandlers = STARTING;
 
-  constructor() {
+  constructor({ certificate, limits }: ListenerOptions = {}) {
+    this.#limits = { ...LISTENER_LIMITS, ...limits };
+    this.#sniffer = new ProtocolSniffer(this.#limits.firstBytesTimeoutMs);
+    this.#guard = new SessionGuard(this.#limits);
     const handler: NodeHandler = (request, response) => this.#handlers.request(request, response);
-    this.#http1 = http.createServer(
-      {
-        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        maxHeaderSize: MAX_HEADER_BYTES,
-      },
-      (request, response) => {
-        this.#track(response);
-        handler(request, response);
-      },
-    );
-    this.#http2 = http2.createServer({
-      settings: {
-        maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
-        maxHeaderListSize: MAX_HEADER_BYTES,
-        enablePush: false,
-      },
+    const http1Handler: http.RequestListener = (request, response) => {
+      this.#track(response);
+      dropWhenStalled(response);
+      handler(request, response);
+    };
+    const options = http1Options(this.#limits);
+    this.#http1 =
+      certificate === undefined
+        ? http.createServer(options, http1Handler)
+        : https.createServer(
+            { ...options, ...tlsServerOptions(certificate, this.#limits.firstBytesTimeoutMs) },
+            http1Handler,
+          );
+    this.#http1.setTimeout(this.#limits.answerTimeoutMs);
+    this.#http1.maxConnections = this.#limits.maxConnections;
+    this.#http1.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      this.#refuseUnreadable(error, socket as Socket);
     });
+    this.#http2 = http2.createServer(HTTP2_OPTIONS);
     this.#compatibility = http2.createServer(handler);
     this.#http2.on("stream", (stream, headers, flags, rawHeaders) => {
+      this.#guard.watchStream(stream);
       if (this.#handlers.stream(stream, headers)) return;
       this.#compatibility.emit("stream", stream, headers, flags, rawHeaders);
-    });
-    this.#http2.on("session", (session) => {
-      this.#sessions.add(session);
-      session.once("close", () => this.#sessions.delete(session));
     });
     // A broken peer ends its own session; without a listener it would end the process.
     this.#http2.on("sessionError", () => {});
@@ -88,6 +112,11 @@ export class Listener {
   /** From now on requests go there. Binding comes first, because links may name the port that was found. */
   serve(handlers: RequestHandlers): void {
     this.#handlers = handlers;
+  }
+
+  /** New connections are shown this one; those that are open keep theirs. Over TLS only. */
+  useCertificate({ context }: Certificate): void {
+    if (this.#http1 instanceof https.Server) this.#http1.setSecureContext(context);
   }
 
   /** @throws Error with node's code, such as EADDRINUSE */
@@ -112,17 +141,18 @@ export class Listener {
     const closed = new Promise<void>((resolve) => this.#http1.close(() => resolve()));
     this.#isClosing = true;
     for (const response of this.#answering) response.shouldKeepAlive = false;
-    for (const socket of this.#sniffing) socket.destroy();
-    for (const session of this.#sessions) session.close();
+    this.#sniffer.dropUndecided();
+    for (const session of this.#guard.sessions) session.close();
     this.#http1.closeIdleConnections();
     const soft = setTimeout(endStreams, graceMs * 0.8);
     const hard = setTimeout(() => {
-      for (const session of this.#sessions) session.destroy();
-      this.#http1.closeAllConnections();
+      for (const session of this.#guard.sessions) session.destroy();
+      for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
     await closed;
     clearTimeout(soft);
     clearTimeout(hard);
+    this.#guard.stop();
   }
 
   #track(response: http.ServerResponse): void {
@@ -135,36 +165,72 @@ export class Listener {
     });
   }
 
+  #refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+    const arrival = {
+      requestId: requestIdOf(NO_HEADERS),
+      peerAddress: socket.remoteAddress ?? "",
+      startedMs: performance.now(),
+      trace: undefined,
+    };
+    const reason = refuseUnreadable(error, socket, this.#isAnswering(socket), arrival.requestId);
+    if (reason !== undefined) this.#handlers.unreadable(reason, arrival);
+  }
+
+  #isAnswering(socket: Socket): boolean {
+    for (const response of this.#answering) {
+      if (response.socket === socket) return response.headersSent;
+    }
+    return false;
+  }
+
+  /** Between the server and its own listeners for connections: HTTP/2 is taken out there. */
   #takeOverConnections(): void {
-    const toHttp1 = this.#http1.listeners("connection") as ((socket: Socket) => void)[];
-    this.#http1.removeAllListeners("connection");
-    this.#http1.on("connection", (socket: Socket) => {
-      this.#sniff(socket, (isHttp2) => {
-        if (isHttp2) this.#http2.emit("connection", socket);
-        else for (const listener of toHttp1) listener.call(this.#http1, socket);
+    if (this.#http1 instanceof https.Server) {
+      this.#intercept("secureConnection", (socket, toHttp1) => {
+        if ((socket as TLSSocket).alpnProtocol === "h2") this.#serveHttp2(socket);
+        else toHttp1();
+      });
+    } else {
+      this.#intercept("connection", (socket, toHttp1) => {
+        this.#sniffer.sniff(socket, (isHttp2) => {
+          if (isHttp2) this.#serveHttp2(socket);
+          else toHttp1();
+        });
+      });
+    }
+    this.#http1.prependListener("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
+  }
+
+  #intercept(event: string, take: (socket: Socket, toHttp1: () => void) => void): void {
+    const listeners = this.#http1.listeners(event) as ((socket: Socket) => void)[];
+    this.#http1.removeAllListeners(event);
+    this.#http1.on(event, (socket: Socket) => {
+      take(socket, () => {
+        for (const listener of listeners) listener.call(this.#http1, socket);
       });
     });
   }
 
-  #sniff(socket: Socket, decided: (isHttp2: boolean) => void): void {
-    let seen: Buffer = Buffer.alloc(0);
-    const drop = () => socket.destroy();
-    const settle = () => {
-      this.#sniffing.delete(socket);
-      socket.off("readable", read).off("error", drop).off("close", settle).off("timeout", drop).setTimeout(0);
-    };
-    const read = () => {
-      const chunk = socket.read() as Buffer | null;
-      if (chunk === null) return;
-      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
-      const length = Math.min(seen.length, PREFACE.length);
-      const couldBeHttp2 = seen.subarray(0, length).equals(PREFACE.subarray(0, length));
-      if (couldBeHttp2 && length < PREFACE.length) return;
-      settle();
-      socket.unshift(seen);
-      decided(couldBeHttp2);
-    };
-    this.#sniffing.add(socket);
-    socket.on("error", drop).on("close", settle).on("readable", read).setTimeout(SNIFF_TIMEOUT_MS, drop);
+  #serveHttp2(socket: Socket): void {
+    // Emitted before the next line returns.
+    this.#http2.once("session", (session) => this.#guard.watchSession(session, socket));
+    this.#http2.emit("connection", socket);
   }
+}
+
+function http1Options(limits: ListenerLimits): http.ServerOptions {
+  return {
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.http1IdleTimeoutMs,
+    connectionsCheckingInterval: limits.checkIntervalMs,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // Checked in http1-guard.ts, and answered in the API's shape.
+    requireHostHeader: false,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+  };
 }

@@ -469,10 +469,10 @@ describe("sending -> failed", () => {
 describe("leases", () => {
   test("a row whose dispatcher died is taken over when the lease ends, as the same mail", async () => {
     const dead = new ManualTransport(() => new Promise(() => {}));
-    const first = dispatch(dead, { leaseMs: LEASE_MS });
+    // With its one slot taken for ever, it does as much as a dead one.
+    dispatch(dead, { leaseMs: LEASE_MS, concurrency: 1 });
     const { deliveryId } = await outbox.sendCode(await outbox.addUser("ada@example.com"));
     await outbox.reaches(deliveryId, "sending");
-    await first.stop(0);
 
     const alive = new ManualTransport(() => Promise.resolve(accepted));
     const second = dispatch(alive, { leaseMs: LEASE_MS });
@@ -522,12 +522,71 @@ describe("stop", () => {
     expect(transport.mails).toHaveLength(1);
   });
 
-  test("leaves to the lease what outlasts the grace", async () => {
+  test("breaks off what outlasts the grace, and releases it: the next process has it at once", async () => {
+    const reached = Promise.withResolvers<void>();
+    const relay = await startRelay({
+      beforeAccept: () => {
+        reached.resolve();
+        return new Promise(() => {});
+      },
+    });
+    const dispatcher = dispatch(smtp(relay.port));
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("a@example.com"));
+    await reached.promise;
+    await dispatcher.stop(10);
+    expect(outbox.row(deliveryId)).toMatchObject({
+      state: "retrying",
+      attempt: 1,
+      problem: "released: the process stopped",
+    });
+    expect(log.lines.at(-1)).toMatchObject({ deliveryId, msg: "mail released" });
+
+    const next = new ManualTransport(() => Promise.resolve(accepted));
+    dispatch(next);
+    await outbox.reaches(deliveryId, "sent", 2);
+    expect(next.mails).toMatchObject([{ messageId: `<${deliveryId}@localhost>` }]);
+  });
+
+  test("releases what its transport does not let go of, and ignores what that says later", async () => {
+    const gate = Promise.withResolvers<SendOutcome>();
+    const dispatcher = dispatch(new ManualTransport(() => gate.promise));
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("a@example.com"));
+    await outbox.reaches(deliveryId, "sending");
+    await dispatcher.stop(0);
+    expect(outbox.row(deliveryId)).toMatchObject({ state: "retrying", attempt: 1 });
+    gate.resolve({ kind: "permanent", problem: "550" });
+    await dispatcher.stop();
+    expect(outbox.row(deliveryId)).toMatchObject({ state: "retrying", attempt: 1 });
+  });
+
+  test("releases unsent what a claim brings after it", async () => {
+    const transport = new ManualTransport(() => Promise.resolve(accepted));
+    const { deliveryId } = await outbox.sendCode(await outbox.addUser("a@example.com"));
+    const stopped = Promise.withResolvers<void>();
+    const claim: Store["claimDeliveries"] = async (...parameters) => {
+      const claimed = await outbox.store.claimDeliveries(...parameters);
+      dispatcher.stop().then(stopped.resolve, stopped.reject);
+      return claimed;
+    };
+    const store = new Proxy<Store>(outbox.store, {
+      get(target, name) {
+        if (name === "claimDeliveries") return claim;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const dispatcher = dispatch(transport, { store });
+    await stopped.promise;
+    expect(outbox.row(deliveryId)).toMatchObject({ state: "retrying", attempt: 1 });
+    expect(transport.mails).toEqual([]);
+  });
+
+  test("leaves to their leases what it cannot release", async () => {
     const dispatcher = dispatch(new ManualTransport(() => new Promise(() => {})));
     const { deliveryId } = await outbox.sendCode(await outbox.addUser("a@example.com"));
     await outbox.reaches(deliveryId, "sending");
-    await dispatcher.stop(10);
-    expect(outbox.row(deliveryId).state).toBe("sending");
+    await outbox.store.close();
+    await dispatcher.stop(0);
     expect(log.lines.at(-1)).toMatchObject({ msg: "mails left to their leases", count: 1 });
   });
 

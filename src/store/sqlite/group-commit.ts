@@ -9,6 +9,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { failure, FailureError } from "../../verification/failures.ts";
+import type { CommitMeter } from "../../observability/metrics.ts";
 import type { Commit } from "../store.ts";
 import type { BatchResult, FromWriter, ToWriter, WriteResult, WriteTask } from "./messages.ts";
 import { workerFile } from "./worker-file.ts";
@@ -24,6 +25,7 @@ export interface GroupCommitOptions {
   /** Tasks that may wait for their batch before further ones are refused. Default 8,192. */
   readonly maxWaitingTasks?: number;
   readonly onCommit: (commit: Commit) => void;
+  readonly meter?: CommitMeter;
 }
 
 interface Waiting {
@@ -36,10 +38,13 @@ export class GroupCommit {
   readonly #worker: Worker;
   readonly #maxWaiting: number;
   readonly #onCommit: (commit: Commit) => void;
+  readonly #meter: CommitMeter | undefined;
   readonly #failed = Promise.withResolvers<Error>();
   #state: "open" | "unavailable" | "failed" = "open";
   #waiting: Waiting[] = [];
   #inFlight: readonly Waiting[] | undefined;
+  /** When the batch in flight was handed over, on the clock of `performance.now()`. */
+  #handedOverMs = 0;
   #probe: NodeJS.Timeout | undefined;
   #draining: PromiseWithResolvers<void> | undefined;
   #closing: PromiseWithResolvers<void> | undefined;
@@ -48,6 +53,7 @@ export class GroupCommit {
     this.#worker = worker;
     this.#maxWaiting = options.maxWaitingTasks ?? 8_192;
     this.#onCommit = options.onCommit;
+    this.#meter = options.meter;
     worker.on("message", (message: FromWriter) => this.#receive(message));
     worker.on("error", (error: Error) => this.#fail(error));
     worker.on("exit", () => this.#exited());
@@ -78,6 +84,11 @@ export class GroupCommit {
 
   get isHealthy(): boolean {
     return this.#state === "open";
+  }
+
+  /** How many wait for their batch. */
+  get waitingTasks(): number {
+    return this.#waiting.length;
   }
 
   /** Resolves with the task's value once its commit is on disk. */
@@ -120,6 +131,7 @@ export class GroupCommit {
     }
     const batch = this.#waiting.splice(0, MAX_BATCH_TASKS);
     this.#inFlight = batch;
+    this.#handedOverMs = performance.now();
     this.#send({ kind: "batch", tasks: batch.map((waiting) => waiting.task) });
   }
 
@@ -137,14 +149,17 @@ export class GroupCommit {
     const batch = this.#inFlight ?? [];
     this.#inFlight = undefined;
     if (result.kind === "inDoubt") {
+      this.#meter?.commitFailed("in_doubt");
       for (const { reject } of batch) reject(unavailable(result.error));
       this.#fail(result.error);
       return;
     }
     if (result.kind === "unavailable") {
+      this.#meter?.commitFailed("unavailable");
       for (const { reject } of batch) reject(unavailable(result.error));
       this.#becomeUnavailable();
     } else {
+      this.#meter?.committed(batch.length, (performance.now() - this.#handedOverMs) / 1_000);
       this.#becomeOpen();
       batch.forEach((waiting, index) => settleOne(waiting, result.results[index]));
       this.#onCommit({ position: result.position, queuedMail: result.queuedMail });

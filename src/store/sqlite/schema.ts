@@ -4,7 +4,8 @@
  * - `events` is the record: append-only, in commit order, without a secondary index. `previous` chains the events of one
  *   aggregate, newest to oldest, so that one aggregate's history is read by point look-ups.
  * - `aggregates` holds the snapshot that commands load. `users` repeats what lists search; it changes only when that does.
- * - `outbox_due` covers pending rows only, so it stays as small as the backlog.
+ * - `outbox_due` covers pending rows only, so it stays as small as the backlog; with the state in it they are counted
+ *   without a look at the rows.
  */
 import type { Database } from "better-sqlite3";
 
@@ -93,6 +94,10 @@ const MIGRATIONS: readonly string[] = [
     received_at_ms INTEGER NOT NULL,
     sealed         TEXT NOT NULL
   ) STRICT;
+  `,
+  `
+  DROP INDEX outbox_due;
+  CREATE INDEX outbox_due ON outbox (due_at_ms, state) WHERE due_at_ms IS NOT NULL;
   `,
 ];
 

@@ -6,15 +6,19 @@ import type { Environment } from "../../verification/environment.ts";
 import type { OrganizationState } from "../../verification/organization.ts";
 import type { ServiceAccountState } from "../../verification/service-account.ts";
 import type { UserState } from "../../verification/user/state.ts";
-import type {
-  AccessTokenRecord,
-  ClaimedDelivery,
-  Commit,
-  MaintenanceTask,
-  RecordedEvent,
-  SealedInboxMail,
-  Settlement,
-  Store,
+import type { CommitMeter } from "../../observability/metrics.ts";
+import {
+  PENDING_DELIVERIES_COUNTED,
+  type AccessTokenRecord,
+  type ClaimedDelivery,
+  type Commit,
+  type MaintenanceTask,
+  type PendingState,
+  type RecordedEvent,
+  type SealedInboxMail,
+  type Settlement,
+  type Store,
+  type StoreFigures,
 } from "../store.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { openForReading } from "./connection.ts";
@@ -27,6 +31,8 @@ export interface SqliteStoreOptions {
   readonly path: string;
   /** Writes that may wait for their batch before further ones are answered OVERLOADED. Default 8,192. */
   readonly maxWaitingWrites?: number;
+  /** Learns of every transaction. */
+  readonly meter?: CommitMeter;
 }
 
 export class SqliteStore implements Store {
@@ -54,13 +60,14 @@ export class SqliteStore implements Store {
   }
 
   /** @throws LockedError when another process serves this database; Error when it cannot be opened or is newer */
-  static async open({ path, maxWaitingWrites }: SqliteStoreOptions): Promise<SqliteStore> {
+  static async open({ path, maxWaitingWrites, meter }: SqliteStoreOptions): Promise<SqliteStore> {
     const lock = acquireLock(`${path}.lock`);
     const listeners = new Set<(commit: Commit) => void>();
     try {
       const writes = await GroupCommit.open({
         path,
         ...(maxWaitingWrites !== undefined && { maxWaitingTasks: maxWaitingWrites }),
+        ...(meter !== undefined && { meter }),
         onCommit: (commit) => {
           for (const listener of listeners) listener(commit);
         },
@@ -152,14 +159,24 @@ export class SqliteStore implements Store {
     await this.#writes.submit({ kind: "maintain", task });
   }
 
+  figures(): Promise<StoreFigures> {
+    const pendingDeliveries = this.#statements.pending.get(PENDING_DELIVERIES_COUNTED) as Record<
+      PendingState,
+      number
+    >;
+    return Promise.resolve({ waitingWrites: this.#writes.waitingTasks, pendingDeliveries });
+  }
+
   isHealthy(): boolean {
     return this.#writes.isHealthy;
   }
 
   async close(): Promise<void> {
-    await this.#writes.close();
+    await this.#writes.drain();
+    // The writer goes last: only the last connection folds the log into the database file and removes it.
     await this.#lists.close();
     this.#reader.close();
+    await this.#writes.close();
     this.#lock.release();
   }
 
@@ -171,7 +188,10 @@ export class SqliteStore implements Store {
 
 function prepare(
   database: Database,
-): Record<"aggregate" | "claim" | "accessToken" | "nextDue" | "events" | "metadata" | "inbox", Statement> {
+): Record<
+  "aggregate" | "claim" | "accessToken" | "nextDue" | "pending" | "events" | "metadata" | "inbox",
+  Statement
+> {
   return {
     aggregate: database.prepare("SELECT state FROM aggregates WHERE type = ? AND id = ?"),
     claim: database.prepare("SELECT aggregate_id FROM claims WHERE scope = ? AND value = ?"),
@@ -179,6 +199,11 @@ function prepare(
       `SELECT hash, token_id AS tokenId, service_account_id AS serviceAccountId FROM access_tokens WHERE hash = ?`,
     ),
     nextDue: database.prepare("SELECT min(due_at_ms) AS due FROM outbox WHERE due_at_ms IS NOT NULL"),
+    pending: database.prepare(
+      `SELECT count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'sending') AS sending,
+         count(*) FILTER (WHERE state = 'retrying') AS retrying
+       FROM (SELECT state FROM outbox WHERE due_at_ms IS NOT NULL LIMIT ?)`,
+    ),
     events: database.prepare(
       `SELECT position, aggregate_type AS aggregateType, aggregate_id AS aggregateId, sequence, type, payload,
          created_at_ms AS createdAtMs, organization_id AS organizationId, editor

@@ -1,6 +1,5 @@
 /** Entry of the writer thread: opens the database, runs one batch at a time, answers each with one message. */
 import { parentPort, workerData } from "node:worker_threads";
-import type { Database } from "better-sqlite3";
 import { openForWriting } from "./connection.ts";
 import type { FromWriter, ToWriter } from "./messages.ts";
 import { migrate } from "./schema.ts";
@@ -17,7 +16,6 @@ try {
   const writer = new Writer(database);
   port.on("message", (message: ToWriter) => {
     if (message.kind === "close") {
-      foldLog(database);
       database.close();
       say({ kind: "closed" });
       port.close();
@@ -29,16 +27,4 @@ try {
 } catch (error) {
   say({ kind: "openFailed", error: error instanceof Error ? error : new Error(String(error)) });
   port.close();
-}
-
-/**
- * Moves what the write-ahead log holds into the database file, so that this file is all that a backup of a stopped service
- * has to copy. Closing does so only where no reader is open.
- */
-function foldLog(database: Database): void {
-  try {
-    database.pragma("wal_checkpoint(TRUNCATE)");
-  } catch {
-    // A full disk, say: then the log stays, and the next start reads it.
-  }
 }

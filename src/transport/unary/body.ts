@@ -1,8 +1,12 @@
 /** Reads a whole body off a stream, up to a limit. */
 import type { Readable } from "node:stream";
+import { unfinishedBodies } from "../unfinished-bodies.ts";
 import { BodyTooLargeError, ClientGoneError } from "./exchange.ts";
 
-/** @throws BodyTooLargeError past maxBytes, ClientGoneError when the stream ends before the body does */
+/**
+ * @throws BodyTooLargeError past maxBytes, ClientGoneError when the stream ends before the body does, FailureError
+ *   OVERLOADED when the memory for bodies is needed for others
+ */
 export function collectBody(
   stream: Readable,
   declaredLength: string | undefined,
@@ -13,19 +17,32 @@ export function collectBody(
       reject(new BodyTooLargeError());
       return;
     }
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] | undefined = [];
     let size = 0;
+    const fail = (error: Error) => {
+      chunks = undefined;
+      unfinished.end();
+      reject(error);
+    };
+    const unfinished = unfinishedBodies.begin(fail);
     stream.on("data", (chunk: Buffer) => {
+      if (chunks === undefined) return;
       size += chunk.length;
-      if (size <= maxBytes) chunks.push(chunk);
-      else reject(new BodyTooLargeError());
+      if (size > maxBytes) {
+        fail(new BodyTooLargeError());
+      } else {
+        chunks.push(chunk);
+        unfinished.grow(chunk.length);
+      }
     });
-    stream.on("end", () =>
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
-    );
+    stream.on("end", () => {
+      if (chunks === undefined) return;
+      unfinished.end();
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+    });
     const gone = () => {
       // Every stream closes in the end; an error made for nothing costs more than the rest of this function.
-      if (!stream.readableEnded) reject(new ClientGoneError());
+      if (!stream.readableEnded) fail(new ClientGoneError());
     };
     stream.on("error", gone);
     stream.on("close", gone);

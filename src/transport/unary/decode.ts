@@ -1,5 +1,11 @@
 /** Bytes and JSON to messages: whatever is wrong with them is the client's fault and says so. */
-import { fromBinary, fromJsonString, type DescMessage, type Message } from "@bufbuild/protobuf";
+import {
+  fromBinary,
+  fromJsonString,
+  type DescField,
+  type DescMessage,
+  type Message,
+} from "@bufbuild/protobuf";
 import { failure, FailureError } from "../../verification/failures.ts";
 
 export function decodeBinary(schema: DescMessage, bytes: Uint8Array): Message {
@@ -18,6 +24,20 @@ export function decodeJson(schema: DescMessage, text: string): Message {
     // It names the message or the field already.
     throw malformed(textOf(error), error);
   }
+}
+
+/** A message of which the text holds one field. */
+export function decodeJsonField(schema: DescMessage, field: DescField, text: string): Message {
+  try {
+    // One value and nothing behind it, so that the text cannot leave its place in the message.
+    JSON.parse(text);
+  } catch (error) {
+    throw malformed(
+      `cannot decode field ${schema.typeName}.${field.name} from JSON: ${textOf(error)}`,
+      error,
+    );
+  }
+  return decodeJson(schema, `{${JSON.stringify(field.jsonName)}:${text}}`);
 }
 
 function malformed(text: string, cause: unknown): FailureError {

@@ -38,9 +38,21 @@ export class Http1Exchange implements Exchange {
     const response = this.#response;
     if (response.destroyed || response.headersSent) return;
     const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-    // A body that was not read to its end would be taken for the next request.
-    const unread = this.#request.complete ? {} : { connection: "close" };
-    response.writeHead(status, { ...headers, "content-length": length, ...unread });
+    response.writeHead(status, {
+      ...headers,
+      // RFC 9110 section 8.6: not with 204.
+      ...(status !== 204 && { "content-length": length }),
+      // A body that was not read to its end would be taken for the next request.
+      ...(this.#isBodyUnread() && { connection: "close" }),
+    });
     response.end(body);
+  }
+
+  /** Not complete is a request without a body too, as long as node has not said so. */
+  #isBodyUnread(): boolean {
+    const { complete, headers } = this.#request;
+    return (
+      !complete && (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0)
+    );
   }
 }

@@ -1,16 +1,27 @@
 /**
- * REST by google.api.http: JSON bodies, errors as google.rpc.Status.
+ * REST by google.api.http: JSON bodies, query parameters, errors as google.rpc.Status.
  *
  * An empty body is `{}`, every content type outside the gRPC family is read as JSON, unknown fields are ignored, path
  * variables win over the body: so does ZITADEL's gateway.
  */
-import { create, toJson, type DescMessage, type Message } from "@bufbuild/protobuf";
-import { reflect } from "@bufbuild/protobuf/reflect";
-import { decodeJson } from "./decode.ts";
+import { isUtf8 } from "node:buffer";
+import {
+  create,
+  toJson,
+  type DescField,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+} from "@bufbuild/protobuf";
+import { failure, FailureError } from "../../verification/failures.ts";
+import type { HttpMapping } from "../http-rules.ts";
+import { decodeJson, decodeJsonField } from "./decode.ts";
+import type { Exchange } from "./exchange.ts";
 import type { FormatLimits } from "./grpc-format.ts";
+import { applyQuery } from "./rest-query.ts";
 import { httpStatusOf, statusJson } from "./rest-status.ts";
 import { grpcTimeoutMs } from "./timeout.ts";
-import type { UnaryFormat } from "./unary-format.ts";
+import type { UnaryFormat, UnaryTarget } from "./unary-format.ts";
 
 const CONTENT_TYPE = "application/json";
 
@@ -18,18 +29,21 @@ export function createRestFormat({ maxMessageBytes, maxTimeoutMs }: FormatLimits
   return {
     name: "rest",
     maxBodyBytes: maxMessageBytes,
-    serves: (exchange) => (exchange.get("content-encoding") ?? "identity") === "identity",
+    // Nobody else could: what it cannot read it refuses.
+    serves: () => true,
     timeoutMs: (exchange) => grpcTimeoutMs(exchange.get("grpc-timeout"), maxTimeoutMs),
-    read: (_exchange, { method, body: field }, body) => {
-      if (field === "") return create(method.input);
-      const text = body.toString("utf8").trim();
-      return field === "*"
-        ? decodeJson(method.input, text === "" ? "{}" : text)
-        : readField(method.input, field, text === "" ? "{}" : text);
+    read(exchange, target, body) {
+      const message = readBody(exchange, target, body);
+      applyQuery(target.method.input, message, exchange.query, target.mapping);
+      return message;
     },
-    reply(exchange, { method }, reply, common) {
-      const body = JSON.stringify(toJson(method.output, reply));
-      exchange.respond(200, { "content-type": CONTENT_TYPE, ...common }, body);
+    reply(exchange, { method, mapping }, reply, common) {
+      const json = bodyOf(toJson(method.output, reply) as JsonObject, mapping.responseBody);
+      exchange.respond(
+        mapping.successStatus,
+        { "content-type": CONTENT_TYPE, ...common },
+        JSON.stringify(json),
+      );
     },
     fail(exchange, error, common) {
       const status = httpStatusOf(error.code);
@@ -44,13 +58,30 @@ export function createRestFormat({ maxMessageBytes, maxTimeoutMs }: FormatLimits
   };
 }
 
-/** `body: "field"`: the body is the value of one message field. */
-function readField(schema: DescMessage, name: string, text: string): Message {
-  const field = schema.fields.find((candidate) => candidate.name === name);
-  if (field?.fieldKind !== "message") {
-    throw new Error(`google.api.http of ${schema.typeName}: the body cannot fill ${name}`);
-  }
-  const message = create(schema);
-  reflect(schema, message).set(field, reflect(field.message, decodeJson(field.message, text)));
-  return message;
+/** @throws FailureError */
+function readBody(exchange: Exchange, { method, mapping }: UnaryTarget, body: Buffer): Message {
+  const schema = method.input;
+  if (mapping.body === undefined) return create(schema);
+  const encoding = exchange.get("content-encoding") ?? "identity";
+  if (encoding !== "identity") throw unreadable(`content-encoding ${encoding} is not served on REST paths`);
+  if (!isUtf8(body)) throw unreadable("the body is not UTF-8");
+  const text = body.toString("utf8").trim();
+  if (mapping.body === "message") return decodeJson(schema, text === "" ? "{}" : text);
+  if (text !== "") return decodeJsonField(schema, mapping.body, text);
+  return mapping.body.fieldKind === "message" ? decodeJsonField(schema, mapping.body, "{}") : create(schema);
+}
+
+function unreadable(text: string): FailureError {
+  return new FailureError(failure("REQUEST_MALFORMED", { text }));
+}
+
+/** `response_body`: the field alone. protojson leaves out what is empty; a body cannot. */
+function bodyOf(reply: JsonObject, field: HttpMapping["responseBody"]): JsonValue {
+  return field === "message" ? reply : (reply[field.jsonName] ?? emptyJson(field));
+}
+
+function emptyJson(field: DescField): JsonValue {
+  const { parent, jsonName } = field;
+  const empty = toJson(parent, create(parent), { alwaysEmitImplicit: true }) as JsonObject;
+  return empty[jsonName] ?? null;
 }

@@ -7,14 +7,15 @@
 import type { DescMethodUnary, Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { Binding, WireFormat } from "../../rpc/call.ts";
+import type { HttpMapping } from "../http-rules.ts";
 import type { Exchange, OutgoingHeaders } from "./exchange.ts";
 
-/** The method that a request is for, and what the URL said about its message. */
+/** The method that a request is for, and what the URL's path said about its message. */
 export interface UnaryTarget {
   readonly method: DescMethodUnary;
   readonly bindings: readonly Binding[];
-  /** Of google.api.http: "*" for the whole message, "" for no body, else the field that the body fills. */
-  readonly body: string;
+  /** Where its messages lie in the request and the answer. */
+  readonly mapping: HttpMapping;
 }
 
 export interface UnaryFormat {

@@ -1,19 +1,21 @@
 /**
  * The direct path of unary calls: one exchange, one format, one call, one answer.
  *
- *     request -> (method, values from the URL) x (format by content type)
+ *     request -> (method, values from the path) x (format by content type)
  *             -> read the message -> the chain -> write the reply or the error
  *
  * connect-node serves the same calls at about ten times the cost, which is why plain ones come here; it stays the
  * reference, and everything unusual goes to it: streams, compressed bodies, Connect GET, unknown content types.
  */
 import type { Message } from "@bufbuild/protobuf";
-import type { ConnectError } from "@connectrpc/connect";
-import type { Call } from "../../rpc/call.ts";
-import { failureToConnectError, toConnectError } from "../../rpc/errors.ts";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import type { Arrival, Call } from "../../rpc/call.ts";
+import type { CallLog } from "../../rpc/call-log.ts";
+import { failureToConnectError, reasonOf, toConnectError } from "../../rpc/errors.ts";
 import type { ServiceTable } from "../../rpc/service-table.ts";
 import { failure } from "../../verification/failures.ts";
-import type { RouteTable } from "../http-rules.ts";
+import type { AnswerHeaders } from "../answer-headers.ts";
+import { PROCEDURE_MAPPING, type RouteTable } from "../http-rules.ts";
 import {
   createConnectFormat,
   CONNECT_JSON_CONTENT_TYPES,
@@ -38,7 +40,9 @@ export interface UnaryHandlerOptions {
   readonly services: ServiceTable;
   readonly routes: RouteTable;
   readonly invoke: Invoke;
+  readonly callLog: CallLog;
   readonly limits: FormatLimits;
+  readonly headersOf: AnswerHeaders;
   /** Who serves calls at procedure paths; REST is always read here. */
   readonly procedures: "direct" | "connect-node";
 }
@@ -52,25 +56,29 @@ export type Resolution =
   | { readonly kind: "malformed" }
   | { readonly kind: "unknown" };
 
-/** Answers hold codes and addresses: no cache may keep them, no browser guess at their type. */
-const API_HEADERS: OutgoingHeaders = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+/** The reason in the log for a request that its client broke off. */
+const CLIENT_GONE = "CLIENT_GONE";
 
 export class UnaryHandler {
   readonly #invoke: Invoke;
+  readonly #callLog: CallLog;
   readonly #routes: RouteTable;
   readonly #limits: FormatLimits;
+  readonly #headersOf: AnswerHeaders;
   readonly #procedures = new Map<string, UnaryTarget>();
   readonly #formats = new Map<string, UnaryFormat>();
   readonly #rest: UnaryFormat;
 
-  constructor({ services, routes, invoke, limits, procedures }: UnaryHandlerOptions) {
+  constructor({ services, routes, invoke, callLog, limits, headersOf, procedures }: UnaryHandlerOptions) {
     this.#invoke = invoke;
+    this.#callLog = callLog;
     this.#routes = routes;
     this.#limits = limits;
+    this.#headersOf = headersOf;
     this.#rest = createRestFormat(limits);
     if (procedures === "direct") this.#addProcedureFormats(limits);
     for (const method of services.methods) {
-      this.#procedures.set(procedurePath(method), { method, bindings: [], body: "*" });
+      this.#procedures.set(procedurePath(method), { method, bindings: [], mapping: PROCEDURE_MAPPING });
     }
   }
 
@@ -83,58 +91,62 @@ export class UnaryHandler {
     }
     const match = this.#routes.match(exchange.verb, exchange.path);
     if (match.kind !== "found") return match;
-    const { method, body } = match.route;
-    const target = { method, bindings: match.bindings, body };
+    const { method } = match.route;
+    const target = { method, bindings: match.bindings, mapping: match.route };
     if (contentType.startsWith("application/grpc")) {
       return this.#choose(exchange, target, this.#formats.get(contentType), procedurePath(method));
     }
-    const fromQuery = body === "*" ? [] : queryBindings(exchange.query);
-    return {
-      kind: "direct",
-      // Path variables come last: they win.
-      target: { ...target, bindings: [...fromQuery, ...match.bindings] },
-      format: this.#rest,
-    };
+    return { kind: "direct", target, format: this.#rest };
   }
 
   /** Answers the exchange, whatever happens; never rejects. */
   async handle(
     exchange: Exchange,
     { target, format }: Extract<Resolution, { kind: "direct" }>,
-    requestId: string,
+    arrival: Arrival,
   ): Promise<void> {
-    const common = { ...API_HEADERS, "x-request-id": requestId };
+    const common = this.#headersOf(exchange, arrival.requestId);
+    let call: Call | undefined;
+    let isInvoked = false;
     try {
       const timeoutMs = format.timeoutMs(exchange);
       const body = await exchange.readBody(format.maxBodyBytes);
       const request = format.read(exchange, target, body);
-      const call: Call = {
+      call = {
+        ...arrival,
         method: target.method,
         format: format.name,
         headers: exchange,
-        peerAddress: exchange.peerAddress,
-        requestId,
         timeoutMs,
         bindings: target.bindings,
         caller: { kind: "anonymous" },
       };
       const reply = await this.#invoke(call, request);
+      isInvoked = true;
       format.reply(exchange, target, reply, common);
     } catch (error) {
-      if (error instanceof ClientGoneError) return;
-      format.fail(exchange, this.#toConnectError(error, requestId), common);
+      const isGone = error instanceof ClientGoneError;
+      const mapped = this.#toConnectError(error, arrival.requestId);
+      if (call === undefined) {
+        const reason = isGone ? CLIENT_GONE : reasonOf(mapped);
+        const refusal = { ...arrival, method: target.method, format: format.name, reason };
+        this.#callLog.refused(refusal, mapped.code === Code.Internal ? error : undefined);
+      } else if (isInvoked) {
+        this.#callLog.unanswered(call, error);
+      }
+      if (!isGone) format.fail(exchange, mapped, common);
     }
   }
 
   /** Answers in REST's shape what never became a call. */
   refuse(exchange: Exchange, error: ConnectError, requestId: string, headers: OutgoingHeaders = {}): void {
-    this.#rest.fail(exchange, error, { ...API_HEADERS, ...headers, "x-request-id": requestId });
+    this.#rest.fail(exchange, error, { ...this.#headersOf(exchange, requestId), ...headers });
   }
 
   /** 405 has no code of its own in gRPC: UNIMPLEMENTED in the body, as ZITADEL's gateway answers. */
   refuseVerb(exchange: Exchange, requestId: string, allow: string): void {
     const error = failureToConnectError(failure("METHOD_NOT_ALLOWED"));
-    const headers = { "content-type": "application/json", ...API_HEADERS, allow, "x-request-id": requestId };
+    const headers = { "content-type": "application/json", allow, ...this.#headersOf(exchange, requestId) };
     exchange.respond(405, headers, JSON.stringify(statusJson(error)));
   }
 
@@ -169,9 +181,4 @@ export class UnaryHandler {
 
 function procedurePath({ parent, name }: UnaryTarget["method"]): string {
   return `/${parent.typeName}/${name}`;
-}
-
-function queryBindings(query: string) {
-  if (query === "") return [];
-  return [...new URLSearchParams(query)].map(([name, value]) => ({ path: name.split("."), value }));
 }

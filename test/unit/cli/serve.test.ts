@@ -16,6 +16,8 @@ const application: Application = {
   databasePath: "data/countersign.db",
   mailDescription: "dev inbox",
   inboxUrl: "http://127.0.0.1:8080/inbox",
+  metricsUrl: undefined,
+  reloadCertificate: async () => {},
   stop: async () => {},
   failed: noFailure,
 };
@@ -200,6 +202,7 @@ describe("the banner", () => {
       {
         ...application,
         inboxUrl: undefined,
+        metricsUrl: "http://localhost:9464/metrics",
         mailDescription: "smtp.example.com:587",
         adminTokenPath: undefined,
       },
@@ -207,6 +210,7 @@ describe("the banner", () => {
       plain,
     );
     expect(banner).toContain("  mail         smtp.example.com:587\n");
+    expect(banner).toContain("  metrics      http://localhost:9464/metrics\n");
     expect(banner).toContain("  admin token  from COUNTERSIGN_ADMIN_TOKEN\n");
     expect(banner).toContain('-H "Authorization: Bearer $COUNTERSIGN_ADMIN_TOKEN"');
   });

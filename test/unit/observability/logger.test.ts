@@ -30,6 +30,22 @@ describe("json", () => {
       err: { message: "disk full", stack: expect.stringContaining("logger.test") },
     });
   });
+
+  test("has nothing else of an error: node hangs the URL on its URL errors, others what they like", () => {
+    const { logger, lines } = memoryLogger("json");
+    let error: unknown;
+    try {
+      error = new URL("no url ?code=ABC234");
+    } catch (thrown) {
+      error = Object.assign(thrown as Error, { request: { address: "ada@example.com" } });
+    }
+    logger.error({ err: new Error("outer", { cause: error }) }, "cannot go on");
+    logger.error({ err: error }, "cannot go on");
+    logger.error({ err: "no error at all" }, "cannot go on");
+    expect(JSON.parse(lines[0] ?? "")).toMatchObject({ err: { message: "outer: Invalid URL" } });
+    expect(JSON.parse(lines[1] ?? "")).toMatchObject({ err: { message: "Invalid URL", code: "ERR_INVALID_URL" } });
+    for (const secret of ["ABC234", "ada@"]) expect(lines.join("")).not.toContain(secret);
+  });
 });
 
 describe("pretty", () => {

@@ -1,0 +1,36 @@
+/** Serves the OpenAPI document, which is made once. */
+import { createHash } from "node:crypto";
+import type { DescService } from "@bufbuild/protobuf";
+import { failureToConnectError } from "../../rpc/errors.ts";
+import { failure } from "../../verification/failures.ts";
+import type { Page } from "../page-handler.ts";
+import { statusJson } from "../unary/rest-status.ts";
+import { createOpenApiDocument } from "./document.ts";
+
+const CONTENT_TYPE = { "content-type": "application/json", "x-content-type-options": "nosniff" };
+
+/** @param version of the package @throws Error for services that no document can be made of */
+export function createOpenApiPage(services: readonly DescService[], version: string): Page {
+  const text = JSON.stringify(createOpenApiDocument(services, version));
+  const etag = `"${createHash("sha256").update(text).digest("base64url")}"`;
+  // May be kept, and is asked for again: another version of the service serves another document.
+  const headers = { ...CONTENT_TYPE, etag, "cache-control": "no-cache" };
+  return async (request) => {
+    if (request.method !== "GET" && request.method !== "HEAD") return refuseVerb();
+    if (isCurrent(request.headers.get("if-none-match"), etag)) {
+      return new Response(null, { status: 304, headers });
+    }
+    return new Response(text, { headers });
+  };
+}
+
+/** RFC 9110 section 13.1.2; weak comparison. */
+function isCurrent(ifNoneMatch: string | null, etag: string): boolean {
+  const known = (ifNoneMatch ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  return known.includes(etag) || known.includes("*");
+}
+
+function refuseVerb(): Response {
+  const body = JSON.stringify(statusJson(failureToConnectError(failure("METHOD_NOT_ALLOWED"))));
+  return new Response(body, { status: 405, headers: { ...CONTENT_TYPE, allow: "GET, HEAD" } });
+}

@@ -1,0 +1,63 @@
+// A process with a busy store is killed with SIGKILL, again and again on one database: what it had answered is there.
+import { expect, jest, test } from "@jest/globals";
+import { join } from "node:path";
+import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import { historyProblems, readLog } from "../contract/history-checker.ts";
+import { storeProcesses, type Acknowledgement } from "../contract/sqlite/store-process.ts";
+import { temporaryFolders } from "../contract/temporary.ts";
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(60_000);
+
+const folderOf = temporaryFolders();
+const start = storeProcesses();
+
+const CALLERS = 24;
+const FROM_SENT = "user.human.email.code.sent";
+
+test("no answered call is lost, and the history is sound after every kill", async () => {
+  const path = join(folderOf(), "countersign.db");
+  const acknowledged: Acknowledgement[] = [];
+  for (const count of [1, 100, 400]) {
+    const store = await start({ path });
+    await store.loadUntilAcknowledged(CALLERS, count);
+    await store.kill();
+    expect(store.acknowledged.length).toBeGreaterThanOrEqual(count);
+    acknowledged.push(...store.acknowledged);
+
+    const survivor = await SqliteStore.open({ path });
+    try {
+      expect(await historyProblems(survivor)).toEqual([]);
+      const log = await readLog(survivor, 1_000);
+      const recorded = new Set(log.map(({ aggregateId, sequence }) => `${aggregateId} ${sequence}`));
+      const lost = acknowledged.filter(({ userId, sequence }) => !recorded.has(`${userId} ${sequence}`));
+      expect(lost).toEqual([]);
+      // The mails of codes that were sent are settled, the others pending: none is in between.
+      const sent = log.filter(({ type }) => type === FROM_SENT).map(({ payload }) => payload);
+      expect(new Set(sent.map((payload) => (payload as { codeId: string }).codeId)).size).toBe(sent.length);
+    } finally {
+      await survivor.close();
+    }
+  }
+});
+
+test("mails that were queued or on their way when the process died are all there, once", async () => {
+  const path = join(folderOf(), "countersign.db");
+  const store = await start({ path });
+  await store.loadUntilAcknowledged(CALLERS, 400);
+  await store.kill();
+
+  const survivor = await SqliteStore.open({ path });
+  try {
+    const log = await readLog(survivor, 1_000);
+    const codeIds = (type: string) =>
+      log.filter((event) => event.type === type).map(({ payload }) => (payload as { codeId: string }).codeId);
+    const sent = codeIds(FROM_SENT);
+    // Long after every lease is over.
+    const nowMs = Number.MAX_SAFE_INTEGER - 1;
+    const pending = (await survivor.claimDeliveries(100_000, nowMs, nowMs + 1)).map(({ codeId }) => codeId);
+    expect([...sent, ...pending].toSorted()).toEqual(codeIds("user.human.email.code.added").toSorted());
+  } finally {
+    await survivor.close();
+  }
+});

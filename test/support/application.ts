@@ -1,0 +1,86 @@
+// A whole application in this process, on a free port, with its data in a temporary folder.
+import Database from "better-sqlite3";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { startApplication, type Sources } from "../../src/app.ts";
+import { loadConfig } from "../../src/config.ts";
+
+/** Set COUNTERSIGN_DIRECT_UNARY=off for a run in which connect-node serves every call. */
+export const servesDirectly = process.env["COUNTERSIGN_DIRECT_UNARY"] !== "off";
+
+export interface TestApplication {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** The admin's access token. */
+  readonly token: string;
+  /** The default organization, to which the admin belongs. */
+  readonly organizationId: string;
+  /** Every line of the log at level error and above, as JSON text. */
+  readonly errors: readonly string[];
+  stop(): Promise<void>;
+}
+
+export interface TestApplicationOptions {
+  /** Settings, as `COUNTERSIGN_*` variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly sources?: Partial<Sources>;
+}
+
+export async function startTestApplication(options: TestApplicationOptions = {}): Promise<TestApplication> {
+  const dataDir = await mkdtemp(join(tmpdir(), "countersign-wire-"));
+  const errors: string[] = [];
+  const logger = pino({ level: "error" }, { write: (line: string) => void errors.push(line) });
+  try {
+    const loaded = loadConfig(
+      {
+        COUNTERSIGN_LISTEN: "127.0.0.1:0",
+        COUNTERSIGN_DATA_DIR: dataDir,
+        COUNTERSIGN_SHUTDOWN_GRACE: "2s",
+        COUNTERSIGN_DIRECT_UNARY: process.env["COUNTERSIGN_DIRECT_UNARY"],
+        ...options.env,
+      },
+      {},
+    );
+    if (!loaded.ok) throw new Error(loaded.problems.join("\n"));
+    const application = await startApplication(loaded.config, logger, {
+      nowMs: Date.now,
+      randomBytes,
+      ...options.sources,
+    });
+    const { hostname, port } = new URL(application.url);
+    const tokenPath = application.adminTokenPath ?? "";
+    return {
+      url: application.url,
+      host: hostname,
+      port: Number(port),
+      token: (await readFile(tokenPath, "utf8")).trim(),
+      organizationId: readOrganizationId(application.databasePath),
+      errors,
+      async stop() {
+        await application.stop();
+        await rm(dataDir, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await rm(dataDir, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** From the database, because what the wire says about it is under test. */
+function readOrganizationId(path: string): string {
+  const database = new Database(path, { readonly: true });
+  try {
+    const row = database.prepare("SELECT value FROM metadata WHERE key = 'bootstrap'").get() as {
+      value: string;
+    };
+    return (JSON.parse(row.value) as { organizationId: string }).organizationId;
+  } finally {
+    database.close();
+  }
+}
