@@ -70,7 +70,7 @@ function runHttp1(socket: Socket, order: LoadOrder, budget: Budget): void {
   });
   const head = `POST ${order.path} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
   const request = Buffer.concat([Buffer.from(head), body]);
-  let pending = Buffer.alloc(0);
+  let pending: Buffer = Buffer.alloc(0);
   const send = () => {
     if (budget.take()) socket.write(request);
   };
@@ -109,7 +109,7 @@ function runHttp2(socket: Socket, order: LoadOrder, budget: Budget): void {
   ]);
   const bodyFrameAt = FRAME_HEADER_BYTES + block.length;
   let streamId = 1;
-  let pending = Buffer.alloc(0);
+  let pending: Buffer = Buffer.alloc(0);
   const send = () => {
     if (!budget.take()) return;
     const bytes = Buffer.from(request);

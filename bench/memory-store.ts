@@ -101,5 +101,7 @@ export function createMemoryStore(): Store {
     close: () => Promise.resolve(),
     failed: new Promise(() => {}),
   };
-  return new Proxy(served as Store, { get: (target, name) => Reflect.get(target, name) ?? notServed });
+  return new Proxy(served as Store, {
+    get: (target, name): unknown => (Reflect.get(target, name) as unknown) ?? notServed,
+  });
 }

@@ -71,6 +71,7 @@ const handler = new ApiHandler({
   pages: new Map(),
   callLog,
   logger,
+  corsOrigins: [],
   directUnary: process.argv[2] !== "connect-node",
 });
 const listener = new Listener();

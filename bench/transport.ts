@@ -83,6 +83,12 @@ function canPin(): boolean {
   return availableParallelism() >= 2 && ["/usr/bin/taskset", "/bin/taskset"].some((path) => existsSync(path));
 }
 
+/** The command line that runs Node on its core. */
+function pinned(pin: readonly string[]): [string, ...string[]] {
+  const [first, ...rest] = [...pin, process.execPath];
+  return [first ?? process.execPath, ...rest];
+}
+
 class Server {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
@@ -90,7 +96,7 @@ class Server {
   token = "";
 
   constructor(mode: Mode) {
-    const [command = "", ...prefix] = [...pins.server, process.execPath];
+    const [command, ...prefix] = pinned(pins.server);
     const file = new URL("server.ts", import.meta.url).pathname;
     this.#process = spawn(command, [...prefix, file, mode]);
     this.#process.stderr.pipe(process.stderr);
@@ -99,9 +105,9 @@ class Server {
   }
 
   async #next<Value>(): Promise<Value> {
-    const { value, done } = await this.#lines.next();
-    if (done === true) throw new Error("the server ended");
-    return JSON.parse(value) as Value;
+    const next = await this.#lines.next();
+    if (next.done === true) throw new Error("the server ended");
+    return JSON.parse(next.value) as Value;
   }
 
   async ready(): Promise<void> {
@@ -127,7 +133,7 @@ async function measure(server: Server, { order }: Format): Promise<Sample> {
   const headers = { ...order.headers, authorization: `Bearer ${server.token}` };
   const whole: LoadOrder = { ...order, headers, port: server.port, calls: CALLS };
   const before = await server.cpuMicroseconds();
-  const [command = "", ...prefix] = [...pins.load, process.execPath];
+  const [command, ...prefix] = pinned(pins.load);
   const file = new URL("load.ts", import.meta.url).pathname;
   const output = execFileSync(command, [...prefix, file, JSON.stringify(whole)], { encoding: "utf8" });
   const { seconds, calls, bodyBytes } = JSON.parse(output) as LoadResult;

@@ -97,7 +97,17 @@ export async function startApplication(
     metrics.readStoreFrom(() => sampleStore(store, sources));
     const metricsEndpoint = await openMetrics(config, metrics);
     undo.unshift(() => metricsEndpoint?.close() ?? Promise.resolve());
-    return await run({ config, logger, sources, useDevInbox, listener, bound, store, metrics, metricsEndpoint });
+    return await run({
+      config,
+      logger,
+      sources,
+      useDevInbox,
+      listener,
+      bound,
+      store,
+      metrics,
+      metricsEndpoint,
+    });
   } catch (error) {
     for (const step of undo) await step();
     throw error;
@@ -266,10 +276,12 @@ async function openMetrics(
     const listener = await serveMetrics(metrics, host, port);
     return { url: `http://${urlHost(host)}:${listener.port}/metrics`, close: () => listener.close() };
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
+    const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
     throw new StartError(
-      `COUNTERSIGN_METRICS_LISTEN=${host.includes(":") ? `[${host}]` : host}:${port} cannot be used: ${problem}`,
-      { cause: error },
+      `COUNTERSIGN_METRICS_LISTEN=${address} cannot be used: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
     );
   }
 }

@@ -12,6 +12,8 @@ import type { UserStatus } from "../verification/user/state.ts";
 import { WIRE_STATES } from "./user-replies.ts";
 
 const MAX_DEPTH = 20;
+/** In all. Each is a condition of its own in the database, which reads thousands of them for longer than a list may take. */
+const MAX_QUERIES = 1_000;
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
 /** A list that takes longer holds up the lists behind it. */
@@ -44,8 +46,12 @@ const TEXT_METHODS: Partial<Record<TextQueryMethod, { method: TextMethod; ignore
  * @throws FailureError QUERY_INVALID, QUERY_TOO_DEEP, QUERY_LIMIT_EXCEEDED
  */
 export function userQueryOf(request: ListUsersRequest, visible: UserFilter): UserQuery {
+  const budget = { left: MAX_QUERIES };
   return {
-    filter: { kind: "and", filters: [visible, ...request.queries.map((query) => filterOf(query, 1))] },
+    filter: {
+      kind: "and",
+      filters: [visible, ...request.queries.map((query) => filterOf(query, 1, budget))],
+    },
     sort: SORTS[request.sortingColumn] ?? "userId",
     ascending: request.query?.asc ?? false,
     offset: offsetOf(request.query),
@@ -65,9 +71,11 @@ function limitOf(query: ListQuery | undefined): number {
   return limit === 0 ? DEFAULT_LIMIT : limit;
 }
 
-function filterOf({ query }: SearchQuery, depth: number): UserFilter {
+function filterOf({ query }: SearchQuery, depth: number, budget: { left: number }): UserFilter {
   if (depth > MAX_DEPTH) throw refused("QUERY_TOO_DEEP");
-  const inner = (queries: readonly SearchQuery[]) => queries.map((item) => filterOf(item, depth + 1));
+  budget.left -= 1;
+  if (budget.left < 0) throw refused("QUERY_INVALID", `more than ${MAX_QUERIES} queries`);
+  const inner = (queries: readonly SearchQuery[]) => queries.map((item) => filterOf(item, depth + 1, budget));
   switch (query.case) {
     case "userNameQuery":
       return text("username", query.value.method, query.value.userName);
@@ -102,7 +110,7 @@ function filterOf({ query }: SearchQuery, depth: number): UserFilter {
       return { kind: "or", filters: inner(query.value.queries) };
     case "notQuery":
       if (query.value.query === undefined) throw refused("QUERY_INVALID");
-      return { kind: "not", filter: filterOf(query.value.query, depth + 1) };
+      return { kind: "not", filter: filterOf(query.value.query, depth + 1, budget) };
     case "phoneQuery":
     case undefined:
       throw refused("QUERY_INVALID");
@@ -115,6 +123,6 @@ function text(field: UserTextField, method: TextQueryMethod, value: string): Use
   return { kind: "text", field, value, ...known };
 }
 
-function refused(name: FailureName): FailureError {
-  return new FailureError(failure(name));
+function refused(name: FailureName, text?: string): FailureError {
+  return new FailureError(failure(name, { ...(text !== undefined && { text }) }));
 }

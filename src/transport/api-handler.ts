@@ -29,7 +29,7 @@ import { MAX_CALL_TIMEOUT_MS, MAX_MESSAGE_BYTES } from "./limits.ts";
 import { contentTypeOf, send, type NodeRequest, type NodeResponse } from "./node-http.ts";
 import { servePage, type Page } from "./page-handler.ts";
 import { REQUEST_ID_HEADER } from "./request-id.ts";
-import type { Exchange, OutgoingHeaders } from "./unary/exchange.ts";
+import { ClientGoneError, type Exchange, type OutgoingHeaders } from "./unary/exchange.ts";
 import { grpcStatus, type FormatLimits } from "./unary/grpc-format.ts";
 import { Http1Exchange } from "./unary/http1-exchange.ts";
 import { Http2Exchange } from "./unary/http2-exchange.ts";
@@ -40,6 +40,9 @@ const LIMITS: FormatLimits = {
   maxMessageBytes: MAX_MESSAGE_BYTES,
   maxTimeoutMs: MAX_CALL_TIMEOUT_MS,
 };
+
+/** For the log, where no answer was sent: what nginx and grpc-gateway write there. */
+const CLIENT_GONE_STATUS = 499;
 
 export interface ApiHandlerOptions {
   readonly chain: Chain;
@@ -197,9 +200,11 @@ export class ApiHandler {
     response.setHeader(REQUEST_ID_HEADER, requestId);
     response.once("close", () => {
       const { path, verb } = exchange;
-      this.#callLog.page({ ...arrival, path, verb, httpStatus: response.statusCode });
+      const httpStatus = response.headersSent ? response.statusCode : CLIENT_GONE_STATUS;
+      this.#callLog.page({ ...arrival, path, verb, httpStatus });
     });
     servePage(page, request, response, exchange.peerAddress).catch((error: unknown) => {
+      if (error instanceof ClientGoneError) return;
       this.#logger.error({ err: error, requestId }, "a page failed");
       this.#unary.refuse(exchange, toConnectError(error, requestId), requestId);
     });

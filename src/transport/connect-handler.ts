@@ -3,7 +3,7 @@
  *
  * ONE interceptor takes connect-node's requests to the chain. What a request brings beside its message (peer, request
  * id, values bound from a REST path) travels in the context values. What connect-node refuses before it gets to the
- * interceptor is logged here, as far as its answer tells why.
+ * interceptor is put into our words (connect-refusals.ts) and logged here.
  */
 import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
 import {
@@ -17,8 +17,6 @@ import {
   type HandlerContext,
   type Interceptor,
   type ServiceImpl,
-  type StreamResponse,
-  type UnaryResponse,
 } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import {
@@ -31,10 +29,13 @@ import type { Logger } from "pino";
 import type { Arrival, Binding, Call, WireFormat } from "../rpc/call.ts";
 import type { CallLog } from "../rpc/call-log.ts";
 import type { Chain, StreamCall } from "../rpc/chain.ts";
+import { reasonOf } from "../rpc/errors.ts";
 import type { ServiceTable } from "../rpc/service-table.ts";
+import { adoptRefusals } from "./connect-refusals.ts";
 import { guardedBody } from "./guarded-body.ts";
 import type { NodeRequest, NodeResponse } from "./node-http.ts";
 import type { FormatLimits } from "./unary/grpc-format.ts";
+import { throughStream } from "./stream-call.ts";
 import { connectTimeoutMs, grpcTimeoutMs } from "./unary/timeout.ts";
 
 /** What the transport knows of a request and connect-node does not carry. */
@@ -58,6 +59,8 @@ export interface ConnectHandlerOptions {
 interface Passage extends BoundArrival {
   /** Whether the interceptor has seen it; the chain logs it from then on. */
   isCall: boolean;
+  /** Why it was refused before, by the catalogue's names. */
+  refusal?: string;
 }
 
 const PASSAGE = createContextKey<Passage>({
@@ -109,7 +112,7 @@ export class ConnectHandler {
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     handler({ ...universal, body: guardedBody(request) })
       .then((answer) => {
-        if (!passage.isCall) this.#logRefusal(handler, request, arrival, answer);
+        if (!passage.isCall) this.#logRefusal(handler, request, passage, answer);
         return universalResponseToNodeResponse(answer, response);
       })
       .catch((error: unknown) => {
@@ -123,14 +126,15 @@ export class ConnectHandler {
   #logRefusal(
     { method }: UniversalHandler,
     request: NodeRequest,
-    arrival: Arrival,
+    passage: Passage,
     answer: UniversalServerResponse,
   ): void {
     const format = formatOf(request.headers["content-type"] ?? null);
-    this.#callLog.refused({ ...arrival, method, format, reason: refusalReason(answer) });
+    const reason = passage.refusal ?? refusalReason(answer);
+    this.#callLog.refused({ ...passage, method, format, reason });
   }
 
-  /** Ends open streams with UNAVAILABLE; unary calls in flight are refused the same way. */
+  /** Ends open streams with UNAVAILABLE. */
   endStreams(): void {
     this.#shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
   }
@@ -146,8 +150,15 @@ export function routerOptions(
 ): ConnectRouterOptions {
   return {
     interceptors: [throughChain(chain, limits, waiting)],
+    requestGate(context) {
+      const passage = context.values.get(PASSAGE);
+      adoptRefusals(context, {
+        maxMessageBytes: limits.maxMessageBytes,
+        isCall: () => passage.isCall,
+        onRefusal: (error) => (passage.refusal = reasonOf(error)),
+      });
+    },
     readMaxBytes: limits.maxMessageBytes,
-    writeMaxBytes: limits.maxMessageBytes,
     maxTimeoutMs: limits.maxTimeoutMs,
   };
 }
@@ -198,8 +209,9 @@ function throughChain(
       headers: request.header,
       // connect has refused malformed ones already.
       timeoutMs:
-        connectTimeoutMs(request.header.get("connect-timeout-ms"), maxTimeoutMs) ??
-        grpcTimeoutMs(request.header.get("grpc-timeout"), maxTimeoutMs),
+        format === "connect"
+          ? connectTimeoutMs(request.header.get("connect-timeout-ms"), maxTimeoutMs)
+          : grpcTimeoutMs(request.header.get("grpc-timeout"), maxTimeoutMs),
       caller: { kind: "anonymous" },
     };
     request.contextValues.set(CALL, call);
@@ -207,59 +219,10 @@ function throughChain(
   };
 }
 
-type AnyResponse = UnaryResponse | StreamResponse;
-
-async function throughStream(
-  chain: Chain,
-  call: StreamCall,
-  signal: AbortSignal,
-  next: () => Promise<AnyResponse>,
-): Promise<AnyResponse> {
-  await chain.open(call);
-  try {
-    const response = await next();
-    if (!response.stream) return response;
-    return { ...response, message: untilClosed(chain, call, signal, response.message) };
-  } catch (error) {
-    throw chain.closed(call, error);
-  }
-}
-
-/** The messages as they are; the chain learns how they ended. */
-async function* untilClosed<Item>(
-  chain: Chain,
-  call: StreamCall,
-  signal: AbortSignal,
-  messages: AsyncIterable<Item>,
-): AsyncGenerator<Item> {
-  let isOver = false;
-  try {
-    yield* messages;
-    isOver = true;
-    chain.closed(call);
-  } catch (error) {
-    isOver = true;
-    const isCancelled = signal.aborted && !(error instanceof ConnectError);
-    throw chain.closed(call, isCancelled ? cancellation(signal) : error);
-  } finally {
-    // Nobody takes the rest.
-    if (!isOver) chain.closed(call, cancellation(signal));
-  }
-}
-
-/** The client is gone, or its time is up. */
-function cancellation({ reason }: AbortSignal): ConnectError {
-  return ConnectError.from(reason ?? "canceled", Code.Canceled);
-}
-
-/** Why connect-node refused, by the catalogue's names; its gRPC-Web answers do not say. */
-function refusalReason({ status, header, trailer }: UniversalServerResponse): string {
-  const code = Number(trailer?.get("grpc-status") ?? header?.get("grpc-status") ?? 0);
+/** Why connect-node refused without an error. */
+function refusalReason({ status }: UniversalServerResponse): string {
   if (status === 405) return "METHOD_NOT_ALLOWED";
-  if (status === 415) return "CONTENT_TYPE_NOT_SERVED";
-  if (status === 429 || code === Code.ResourceExhausted) return "REQUEST_TOO_LARGE";
-  if (status === 501) return "ENCODING_NOT_SERVED";
-  return "REQUEST_MALFORMED";
+  return status === 415 ? "CONTENT_TYPE_NOT_SERVED" : "REQUEST_MALFORMED";
 }
 
 function formatOf(contentType: string | null): WireFormat {

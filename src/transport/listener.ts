@@ -215,6 +215,8 @@ export class Listener {
   }
 
   #serveHttp2(socket: Socket): void {
+    // HTTP/1.1 answers clients that have closed their side. On HTTP/2 that is the end, and nobody else would notice it.
+    socket.allowHalfOpen = false;
     // Emitted before the next line returns.
     this.#http2.once("session", (session) => this.#guard.watchSession(session, socket));
     this.#http2.emit("connection", socket);

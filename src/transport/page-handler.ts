@@ -7,6 +7,11 @@ export type Page = (request: Request, peer: { readonly address: string }) => Pro
 /** Forms are small. */
 const MAX_FORM_BYTES = 16 * 1024;
 
+/** fetch refuses to make requests of some others (TRACE), and HTTP/2 lets a client write anything. */
+const VERBS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+/** Stands for those: no page answers it with anything but 405. */
+const OTHER_VERB = "OPTIONS";
+
 export async function servePage(
   page: Page,
   request: NodeRequest,
@@ -28,7 +33,8 @@ export async function servePage(
 }
 
 async function toFetchRequest(request: NodeRequest): Promise<Request> {
-  const method = request.method ?? "GET";
+  const { method: verb = "GET" } = request;
+  const method = VERBS.has(verb) ? verb : OTHER_VERB;
   const authority = request.headers[":authority"] ?? request.headers.host ?? "";
   const headers = headersOf(request);
   if (!headers.has("host")) headers.set("host", String(authority));

@@ -49,8 +49,8 @@ export class RouteTree<Value> {
       node = segment.kind === "literal" ? childOf(node.literals, segment.text) : (node.one ??= makeNode());
       leaf = node.leaf;
     }
-    let byMethod = leaf.get(verb);
-    if (byMethod === undefined) leaf.set(verb, (byMethod = new Map()));
+    const byMethod = leaf.get(verb) ?? new Map<string, Value>();
+    leaf.set(verb, byMethod);
     const present = byMethod.get(method);
     if (present === undefined) byMethod.set(method, value);
     if (verb !== "") this.#verbs.add(verb);
@@ -66,7 +66,7 @@ export class RouteTree<Value> {
     const colon = last.lastIndexOf(":");
     const verb = colon === -1 ? undefined : decodeSegment(last.slice(colon + 1));
     if (verb !== undefined && this.#verbs.has(verb)) {
-      const beforeVerb = segments.with(-1, last.slice(0, colon));
+      const beforeVerb = [...segments.slice(0, -1), last.slice(0, colon)];
       const value = search.walk(this.#root, beforeVerb, 0, verb);
       if (value !== undefined) return { value, segments: beforeVerb };
     }
@@ -121,7 +121,7 @@ function makeNode<Value>(): Node<Value> {
 }
 
 function childOf<Value>(children: Map<string, Node<Value>>, text: string): Node<Value> {
-  let child = children.get(text);
-  if (child === undefined) children.set(text, (child = makeNode()));
+  const child = children.get(text) ?? makeNode<Value>();
+  children.set(text, child);
   return child;
 }

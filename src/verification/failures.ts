@@ -350,6 +350,19 @@ export const failureCatalogue = {
     text: "The request is larger than the server reads",
     remedy: "Keep request bodies below 1 MiB.",
   },
+  MESSAGE_COUNT_INVALID: {
+    // gRPC's code for a request cardinality violation.
+    code: "unimplemented",
+    reason: "MESSAGE_COUNT_INVALID",
+    text: "The request does not hold exactly one message",
+    remedy: "Send one message: the calls here are unary.",
+  },
+  ENCODING_NOT_SERVED: {
+    code: "unimplemented",
+    reason: "ENCODING_NOT_SERVED",
+    text: "The request is compressed in a way that is not served",
+    remedy: "Compress with gzip or br, or not at all.",
+  },
   METHOD_NOT_ALLOWED: {
     code: "unimplemented",
     reason: "METHOD_NOT_ALLOWED",

@@ -33,7 +33,10 @@ async function organizationsIn(path: string): Promise<string[]> {
   const store = await SqliteStore.open({ path });
   try {
     expect(await historyProblems(store)).toEqual([]);
-    return (await readLog(store)).map(({ aggregateId }) => aggregateId);
+    const log = await readLog(store);
+    // What is rolled back takes its positions with it.
+    expect(log.map(({ position }) => position)).toEqual(times(log.length, (index) => index + 1));
+    return log.map(({ aggregateId }) => aggregateId);
   } finally {
     await store.close();
   }

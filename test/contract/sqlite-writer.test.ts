@@ -71,6 +71,7 @@ test("a full queue refuses, says when to come back, and executes nothing of what
   const ids = times(20, (index) => `org ${index}`);
   const calls = ids.map((id) => world.addOrganization(id));
   // One is with the writer, four wait.
+  expect(await store.figures()).toMatchObject({ waitingWrites: 4 });
   expect(await Promise.all(calls.slice(0, 5))).toEqual(same(5, null));
   for (const refused of calls.slice(5)) {
     expect(await refusal(refused)).toEqual({ name: "OVERLOADED", retryAfterMs: expect.any(Number) });
@@ -160,8 +161,14 @@ test("no code is in the file in clear", async () => {
 test("`previous` chains the events of each aggregate, newest to oldest", async () => {
   const { world, all } = await open();
   await Promise.all(times(10, (index) => world.addUser(`user-${index}`)));
-  const broken = world.run({ type: "email.sendCode", userId: "user-1", verification: { kind: "send" } });
-  await outcomes([broken, ...times(30, (index) => world.sendCode(`user-${index % 10}`))]);
+  await world.setToken("token-1", "robot", "hash");
+  // Fails after its event was written.
+  const broken = world.setToken("token-2", "robot", "hash");
+  const { errors } = await outcomes<unknown>([
+    broken,
+    ...times(30, (index) => world.sendCode(`user-${index % 10}`)),
+  ]);
+  expect(errors).toHaveLength(1);
   expect(
     all(
       `SELECT position FROM events AS event WHERE previous <> coalesce((SELECT max(position) FROM events
@@ -176,7 +183,7 @@ test("`previous` chains the events of each aggregate, newest to oldest", async (
     ),
   ).toEqual([]);
   expect(all("SELECT count(*) AS events, max(position) AS last FROM events")).toEqual([
-    { events: 41, last: 41 },
+    { events: 42, last: 42 },
   ]);
 });
 

@@ -39,25 +39,30 @@ const TRIES = 20;
 
 /** @param byChance how many cases to add to those that have to be */
 export function* plans(random: Random, byChance: number): Generator<Plan> {
-  const methodFor = (kind: WireKind) => random.pick(methodNames.filter((method) => canCarry(kind, method)));
   for (const method of methodNames) {
     for (const kind of wireKinds) if (canCarry(kind, method)) yield { kind, method, mutations: [] };
   }
   for (const mutation of mutations) {
     for (const kind of wireKinds) {
-      if (mutation.fits(kind)) yield { kind, method: methodFor(kind), mutations: [mutation] };
+      const method = methodFor(random, kind, [mutation]);
+      if (mutation.fits(kind) && method !== undefined) yield { kind, method, mutations: [mutation] };
     }
   }
   for (let count = 0; count < byChance; count++) {
     const kind = random.pick(wireKinds);
     const fitting = mutations.filter((mutation) => mutation.fits(kind));
-    const chosen = random.pick([0, 0, 0, 1, 1, 2]);
-    yield {
-      kind,
-      method: methodFor(kind),
-      mutations: Array.from({ length: chosen }, () => random.pick(fitting)),
-    };
+    const chosen = Array.from({ length: random.pick([0, 0, 0, 1, 1, 2]) }, () => random.pick(fitting));
+    const method = methodFor(random, kind, chosen);
+    if (method !== undefined) yield { kind, method, mutations: chosen };
   }
+}
+
+function methodFor(random: Random, kind: WireKind, chosen: readonly Mutation[]): MethodName | undefined {
+  const possible = methodNames.filter(
+    (method) =>
+      canCarry(kind, method) && chosen.every(({ methods = methodNames }) => methods.includes(method)),
+  );
+  return possible.length === 0 ? undefined : random.pick(possible);
 }
 
 interface BuildOptions {
@@ -70,13 +75,14 @@ interface BuildOptions {
 /** A mutation may need a call that has the field it changes: then another call is taken. */
 export function buildCase(plan: Plan, options: BuildOptions): Case {
   const { random } = options;
+  const { kind } = plan;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const built = tryBuild(plan, options);
     if (built !== undefined) return built;
-    plan = { ...plan, method: random.pick(methodNames.filter((method) => canCarry(plan.kind, method))) };
+    plan = { ...plan, method: methodFor(random, kind, plan.mutations) ?? plan.method };
   }
-  // Two mutations that exclude one another.
-  return buildCase({ ...plan, mutations: plan.mutations.slice(0, 1) }, options);
+  // Two mutations that exclude one another, or one that excludes the kind.
+  return buildCase({ ...plan, mutations: plan.mutations.slice(0, -1) }, options);
 }
 
 function tryBuild(plan: Plan, { number, random, world, token }: BuildOptions): Case | undefined {

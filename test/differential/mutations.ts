@@ -2,7 +2,7 @@
 import type { DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import type { Random } from "../support/random.ts";
-import { frame } from "../support/wire-formats.ts";
+import { frame, type MethodName } from "../support/wire-formats.ts";
 import { inputOf, isFramed, type Draft, type WireKind } from "./wire-kinds.ts";
 import type { World } from "./world.ts";
 
@@ -13,6 +13,8 @@ export interface Mutation {
   readonly name: string;
   readonly stage: Stage;
   readonly fits: (kind: WireKind) => boolean;
+  /** The only calls to try it with: connect-node executes what the direct path refuses, and nothing may change by that. */
+  readonly methods?: readonly MethodName[];
   /** Changes the draft in place. @returns false when there is nothing in this message to change */
   readonly apply: (draft: Draft, random: Random, world: World) => void | false;
 }
@@ -431,6 +433,12 @@ function frameMutation(label: string, change: (payload: Buffer, random: Random) 
   };
 }
 
+const READING: readonly MethodName[] = ["GetUserByID", "ListUsers"];
+
+function lookingOnly(...of: Parameters<typeof frameMutation>): Mutation {
+  return { ...frameMutation(...of), methods: READING };
+}
+
 function withLength(payload: Buffer, length: number): Buffer {
   const framed = frame(payload);
   framed.writeUInt32BE(length, 1);
@@ -452,13 +460,13 @@ const frameMutations: readonly Mutation[] = [
   frameMutation("4 GiB long", (payload) => withLength(payload, 0xff_ff_ff_ff)),
   frameMutation("without a prefix", (payload) => payload),
   frameMutation("compressed without an encoding", (payload) => frame(gzipSync(payload), 1)),
-  frameMutation("flag 2", (payload) => frame(payload, 2)),
-  frameMutation("flag 0x40", (payload) => frame(payload, 0x40)),
+  lookingOnly("flag 2", (payload) => frame(payload, 2)),
+  lookingOnly("flag 0x40", (payload) => frame(payload, 0x40)),
   frameMutation("trailers instead", () => frame(Buffer.from("grpc-status: 0\r\n"), 0x80)),
-  frameMutation("trailers behind", (payload) =>
+  lookingOnly("trailers behind", (payload) =>
     Buffer.concat([frame(payload), frame(Buffer.from("grpc-status: 0\r\n"), 0x80)]),
   ),
-  frameMutation("trailers before", (payload) =>
+  lookingOnly("trailers before", (payload) =>
     Buffer.concat([frame(Buffer.from("grpc-status: 0\r\n"), 0x80), frame(payload)]),
   ),
 ];
@@ -645,6 +653,7 @@ const headerMutations: readonly Mutation[] = [
     name: "headers: the text form, said to connect-node too",
     stage: "request",
     fits: ({ asText }) => asText,
+    methods: READING,
     apply(draft) {
       draft.headers["content-type"] = "application/grpc-web-text+proto";
       if (draft.body !== undefined) draft.body = Buffer.from(draft.body.toString("base64"));

@@ -25,6 +25,8 @@ export class World {
     const code = at(answer, "verificationCode") ?? at(answer, "emailCode");
     if (typeof code === "string") this.#codes.set(userId, code);
     if (method === "VerifyEmail") this.#codes.delete(userId);
+    // Some stay, for calls about users who are gone.
+    if (method === "DeleteUser" && this.#random.chance(0.8)) this.#forget(userId);
   }
 
   /** A message that the contract allows; whether the call succeeds also depends on what was done before. */
@@ -76,6 +78,12 @@ export class World {
       default:
         return { userId };
     }
+  }
+
+  #forget(userId: string): void {
+    this.#codes.delete(userId);
+    const index = this.#userIds.indexOf(userId);
+    if (index !== -1) this.#userIds.splice(index, 1);
   }
 
   #userId(method: MethodName): string {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { startApplication, type Sources } from "../../src/app.ts";
 import { loadConfig } from "../../src/config.ts";
+import type { ListenerLimits } from "../../src/transport/limits.ts";
 
 /** Set COUNTERSIGN_DIRECT_UNARY=off for a run in which connect-node serves every call. */
 export const servesDirectly = process.env["COUNTERSIGN_DIRECT_UNARY"] !== "off";
@@ -20,8 +21,15 @@ export interface TestApplication {
   readonly token: string;
   /** The default organization, to which the admin belongs. */
   readonly organizationId: string;
-  /** Every line of the log at level error and above, as JSON text. */
+  readonly dataDir: string;
+  /** Undefined unless COUNTERSIGN_METRICS_LISTEN is set. */
+  readonly metricsUrl: string | undefined;
+  /** Every line of the log at level error and above that was not taken, as JSON text. */
   readonly errors: readonly string[];
+  /** Empties `errors`. */
+  takeErrors(): readonly string[];
+  /** As SIGHUP does. */
+  reloadCertificate(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -29,6 +37,8 @@ export interface TestApplicationOptions {
   /** Settings, as `COUNTERSIGN_*` variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly sources?: Partial<Sources>;
+  /** Limits of the port, where those in force would take too long. */
+  readonly limits?: Partial<ListenerLimits>;
 }
 
 export async function startTestApplication(options: TestApplicationOptions = {}): Promise<TestApplication> {
@@ -47,11 +57,16 @@ export async function startTestApplication(options: TestApplicationOptions = {})
       {},
     );
     if (!loaded.ok) throw new Error(loaded.problems.join("\n"));
-    const application = await startApplication(loaded.config, logger, {
-      nowMs: Date.now,
-      randomBytes,
-      ...options.sources,
-    });
+    const application = await startApplication(
+      loaded.config,
+      logger,
+      {
+        nowMs: Date.now,
+        randomBytes,
+        ...options.sources,
+      },
+      options.limits,
+    );
     const { hostname, port } = new URL(application.url);
     const tokenPath = application.adminTokenPath ?? "";
     return {
@@ -60,7 +75,11 @@ export async function startTestApplication(options: TestApplicationOptions = {})
       port: Number(port),
       token: (await readFile(tokenPath, "utf8")).trim(),
       organizationId: readOrganizationId(application.databasePath),
+      dataDir,
+      metricsUrl: application.metricsUrl,
       errors,
+      takeErrors: () => errors.splice(0),
+      reloadCertificate: () => application.reloadCertificate(),
       async stop() {
         await application.stop();
         await rm(dataDir, { recursive: true, force: true });

@@ -20,5 +20,5 @@ export async function expectGoodCalls(application: TestApplication): Promise<voi
   const get = grpc.encode("GetUserByID", { userId });
   const got = await exchangeHttp2(application, { ...get, headers: { ...get.headers, authorization } });
   expect(at(grpc.decode("GetUserByID", got).message, "user", "userId")).toBe(userId);
-  expect(application.errors).toEqual([]);
+  expect(application.takeErrors()).toEqual([]);
 }

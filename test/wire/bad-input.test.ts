@@ -876,7 +876,7 @@ describe("requests that never become a call", () => {
   test.each([
     ["GET", REST_PATH, "POST"],
     ["PUT", REST_PATH, "POST"],
-    ["PATCH", "/v2/users/123", "GET, DELETE"],
+    ["PATCH", "/v2/users/123", "GET, HEAD, DELETE"],
     ["GET", "/v2/users", "POST"],
     ["POST", "/v2/users/human/123", "PUT"],
   ])("%s %s is 405 and says what is allowed", async (method, path, allow) => {

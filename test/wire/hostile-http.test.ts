@@ -245,8 +245,8 @@ describe("HTTP/2: connections", () => {
     ],
     ["settings of a broken length", `${PREFACE}\0\0\u0005\u0004\0\0\0\0\0abcde`],
   ])("%s: the connection is ended", async (_name, text) => {
-    // A GOAWAY frame is type 7.
-    expect(await converse(text)).toMatch(/\u0007\0\0\0\0\0/);
+    // A GOAWAY frame: type 7, no flags, on the connection itself.
+    expect(await converse(text)).toContain("\u0007\0\0\0\0\0");
   });
 
   test.each([
@@ -255,10 +255,14 @@ describe("HTTP/2: connections", () => {
     ["one byte", "P"],
     ["nothing", ""],
   ])("%s, then the client hangs up", async (_name, text) => {
-    const socket = await RawSocket.open(application);
-    socket.write(text);
-    socket.socket.end();
-    socket.socket.resetAndDestroy();
+    for (const leave of ["end", "destroy", "resetAndDestroy"] as const) {
+      const socket = await RawSocket.open(application);
+      socket.write(text);
+      socket.socket[leave]();
+      if (leave === "end") await once(socket.socket, "finish");
+      else await socket.untilOver();
+      socket.destroy();
+    }
   });
 
   test("the preface may come byte by byte", async () => {
@@ -305,7 +309,6 @@ describe("HTTP/2: connections", () => {
       { ":method": "GET", ":path": "/v2/users/nobody", ":authority": "a:999999" },
       [400, 404],
     ],
-    ["no path before the query", { ":method": "GET", ":path": "?x" }, [400, 404]],
   ] as const)("%s", async (_name, headers, allowed) => {
     await withSession(async (session) => {
       const { status } = await readHttp2Answer(session.request({ ...headers, authorization }));

@@ -37,6 +37,11 @@ export function collectBody(
     });
     stream.on("end", () => {
       if (chunks === undefined) return;
+      // A stream of HTTP/2 that was reset ends as well, and what came of its body is not a body.
+      if ((stream as Readable & { readonly aborted?: boolean }).aborted === true) {
+        fail(new ClientGoneError());
+        return;
+      }
       unfinished.end();
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });

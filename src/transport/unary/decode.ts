@@ -19,7 +19,7 @@ export function decodeBinary(schema: DescMessage, bytes: Uint8Array): Message {
 /** Unknown fields are ignored, as ZITADEL's gateway and its Connect handlers do; a key that stands twice is refused. */
 export function decodeJson(schema: DescMessage, text: string): Message {
   try {
-    return fromJsonString(schema, text, { ignoreUnknownFields: true });
+    return fromJsonString(schema, withoutMark(text), { ignoreUnknownFields: true });
   } catch (error) {
     // It names the message or the field already.
     throw malformed(textOf(error), error);
@@ -38,6 +38,11 @@ export function decodeJsonField(schema: DescMessage, field: DescField, text: str
     );
   }
   return decodeJson(schema, `{${JSON.stringify(field.jsonName)}:${text}}`);
+}
+
+/** A byte order mark may be ignored (RFC 8259 section 8.1), and connect-node ignores it. */
+function withoutMark(text: string): string {
+  return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
 function malformed(text: string, cause: unknown): FailureError {

@@ -10,17 +10,28 @@ const COMPRESSED_FLAG = 0x01;
  * @throws FailureError for no frame, more than one, a broken one, or a compressed one (the headers named no encoding)
  */
 export function unwrapMessage(body: Buffer, maxBytes: number): Buffer {
-  if (body.length === 0) throw malformed("missing input message for unary method");
-  if (body.length < PREFIX_BYTES) throw malformed("incomplete envelope");
-  const length = body.readUInt32BE(1);
+  if (body.length === 0) throw notOneMessage("missing input message for unary method");
+  const end = endOfFrame(body, maxBytes);
+  if (body.length > end) {
+    // Half a frame is no second message, but a broken one.
+    endOfFrame(body.subarray(end), maxBytes);
+    throw notOneMessage("received extra input message for unary method");
+  }
+  const flags = body.readUInt8(0);
+  if (flags === COMPRESSED_FLAG) {
+    throw malformed("received compressed envelope, but do not know how to decompress");
+  }
+  if (flags !== 0) throw malformed("protocol error: unexpected flags in the envelope");
+  return body.subarray(PREFIX_BYTES, end);
+}
+
+function endOfFrame(bytes: Buffer, maxBytes: number): number {
+  if (bytes.length < PREFIX_BYTES) throw incomplete();
+  const length = bytes.readUInt32BE(1);
   if (length > maxBytes) throw tooLarge(maxBytes);
   const end = PREFIX_BYTES + length;
-  if (body.length < end) throw malformed("incomplete envelope");
-  if (body.length > end) throw malformed("received extra input message for unary method");
-  if (body.readUInt8(0) === COMPRESSED_FLAG)
-    throw malformed("received compressed envelope without an encoding");
-  if (body.readUInt8(0) !== 0) throw malformed("unexpected flags in the envelope");
-  return body.subarray(PREFIX_BYTES, end);
+  if (bytes.length < end) throw incomplete();
+  return end;
 }
 
 /** @param flags 0 for a message, 0x80 for gRPC-Web's trailers */
@@ -32,8 +43,16 @@ export function wrapMessage(message: Uint8Array, flags = 0): Buffer {
   return frame;
 }
 
-function malformed(problem: string): FailureError {
-  return new FailureError(failure("REQUEST_MALFORMED", { text: `protocol error: ${problem}` }));
+function notOneMessage(problem: string): FailureError {
+  return new FailureError(failure("MESSAGE_COUNT_INVALID", { text: `protocol error: ${problem}` }));
+}
+
+function incomplete(): FailureError {
+  return malformed("protocol error: incomplete envelope");
+}
+
+function malformed(text: string): FailureError {
+  return new FailureError(failure("REQUEST_MALFORMED", { text }));
 }
 
 export function tooLarge(maxBytes: number): FailureError {

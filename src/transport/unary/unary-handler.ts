@@ -130,7 +130,8 @@ export class UnaryHandler {
       if (call === undefined) {
         const reason = isGone ? CLIENT_GONE : reasonOf(mapped);
         const refusal = { ...arrival, method: target.method, format: format.name, reason };
-        this.#callLog.refused(refusal, mapped.code === Code.Internal ? error : undefined);
+        const isOurFault = !isGone && mapped.code === Code.Internal;
+        this.#callLog.refused(refusal, isOurFault ? error : undefined);
       } else if (isInvoked) {
         this.#callLog.unanswered(call, error);
       }

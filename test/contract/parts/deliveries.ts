@@ -265,6 +265,25 @@ export function deliveriesContract(open: OpenWorld): void {
     expect(await world.store.nextDeliveryDueMs()).toBe(world.nowMs + 7);
   });
 
+  test("figures count what is pending, by state", async () => {
+    const world = await openWithMails(6);
+    const pending = async () => (await world.store.figures()).pendingDeliveries;
+    expect(await pending()).toEqual({ queued: 6, sending: 0, retrying: 0 });
+    const [a, b, c, d] = await claim(world, 4);
+    expect(await pending()).toEqual({ queued: 2, sending: 4, retrying: 0 });
+    await world.settle(
+      sent(a),
+      settlement(b, { state: "retrying", retryAtMs: world.nowMs + 1, problem: "451" }),
+      settlement(c, { state: "failed", problem: "550" }),
+    );
+    expect(await pending()).toEqual({ queued: 2, sending: 1, retrying: 1 });
+    await world.settle(settlement(d, { state: "expired", problem: "expired" }));
+    expect(await world.store.figures()).toEqual({
+      waitingWrites: 0,
+      pendingDeliveries: { queued: 2, sending: 0, retrying: 1 },
+    });
+  });
+
   test("leases and retries outlive the process", async () => {
     const world = await openWithMails(2);
     const [a, b] = await claim(world);

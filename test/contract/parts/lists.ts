@@ -126,25 +126,45 @@ export function listsContract(open: OpenWorld): void {
     expect(await ids(world, { kind: "nothing" })).toEqual([]);
   });
 
-  test("changes are found at once, by what is now and not by what was", async () => {
+  test("each change is found at once, by what is now and not by what was", async () => {
     const world = await open();
-    await world.addUser("ada", { username: "first" });
-    const byName = (field: UserTextField, value: string) =>
-      ids(world, { kind: "text", field, method: "equals", ignoreCase: false, value });
-    await world.run({
-      type: "user.update",
-      userId: "ada",
-      username: "second",
-      profile: { nickName: "Nick" },
+    await world.addUser("ada", {
+      username: "old",
+      profile: { givenName: "old", familyName: "old", nickName: "old", displayName: "old" },
+      email: { address: "old@example.com", verification: { kind: "none" } },
     });
-    await world.setEmail("ada", "new@example.com");
-    await world.run({ type: "user.lock", userId: "ada" });
-    expect(await byName("username", "first")).toEqual([]);
-    expect(await byName("username", "second")).toEqual(["ada"]);
-    expect(await byName("nickName", "Nick")).toEqual(["ada"]);
-    expect(await byName("email", "ada@example.com")).toEqual([]);
-    expect(await byName("email", "new@example.com")).toEqual(["ada"]);
-    expect(await ids(world, { kind: "status", status: "locked" })).toEqual(["ada"]);
+    const change: Record<UserTextField, () => Promise<unknown>> = {
+      username: () => world.run({ type: "user.update", userId: "ada", username: "new" }),
+      givenName: () => world.run({ type: "user.update", userId: "ada", profile: { givenName: "new" } }),
+      familyName: () => world.run({ type: "user.update", userId: "ada", profile: { familyName: "new" } }),
+      nickName: () => world.run({ type: "user.update", userId: "ada", profile: { nickName: "new" } }),
+      displayName: () => world.run({ type: "user.update", userId: "ada", profile: { displayName: "new" } }),
+      email: () => world.setEmail("ada", "new@example.com"),
+    };
+    for (const field of FIELDS) {
+      const found = (value: string) =>
+        ids(world, { kind: "text", field, method: "startsWith", ignoreCase: false, value });
+      expect({ field, old: await found("old"), new: await found("new") }).toEqual({
+        field,
+        old: ["ada"],
+        new: [],
+      });
+      await change[field]();
+      expect({ field, old: await found("old"), new: await found("new") }).toEqual({
+        field,
+        old: [],
+        new: ["ada"],
+      });
+    }
+    for (const [type, status] of [
+      ["user.lock", "locked"],
+      ["user.unlock", "active"],
+      ["user.deactivate", "inactive"],
+      ["user.reactivate", "active"],
+    ] as const) {
+      await world.run({ type, userId: "ada" });
+      expect({ type, ids: await ids(world, { kind: "status", status }) }).toEqual({ type, ids: ["ada"] });
+    }
     const { users } = await world.list();
     expect(users).toEqual([{ userId: "ada", state: await world.store.findUser("ada") }]);
   });

@@ -43,7 +43,9 @@ describe("json", () => {
     logger.error({ err: error }, "cannot go on");
     logger.error({ err: "no error at all" }, "cannot go on");
     expect(JSON.parse(lines[0] ?? "")).toMatchObject({ err: { message: "outer: Invalid URL" } });
-    expect(JSON.parse(lines[1] ?? "")).toMatchObject({ err: { message: "Invalid URL", code: "ERR_INVALID_URL" } });
+    expect(JSON.parse(lines[1] ?? "")).toMatchObject({
+      err: { message: "Invalid URL", code: "ERR_INVALID_URL" },
+    });
     for (const secret of ["ABC234", "ada@"]) expect(lines.join("")).not.toContain(secret);
   });
 });
