@@ -6,6 +6,7 @@
  * the client learns INTERNAL and the request id, the log gets the cause.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import {
   BadRequestSchema,
@@ -65,7 +66,7 @@ export function failureToConnectError(of: Failure, cause?: unknown): ConnectErro
 /** The reason that a log line or a metric names: ErrorInfo's, or the code's name. */
 export function reasonOf(error: ConnectError): string {
   const [info] = error.findDetails(ErrorInfoSchema);
-  return info?.reason ?? Code[error.code];
+  return info?.reason ?? codeToString(error.code).toUpperCase();
 }
 
 function detailsOf(of: Failure, definition: FailureDefinition): Detail[] {

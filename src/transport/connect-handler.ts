@@ -113,6 +113,8 @@ export class ConnectHandler {
     handler({ ...universal, body: guardedBody(request) })
       .then((answer) => {
         if (!passage.isCall) this.#logRefusal(handler, request, passage, answer);
+        // HTTP/2's response calls itself finished only when its stream is closed.
+        ("stream" in request ? request.stream : response).once("finish", () => discardRest(request));
         return universalResponseToNodeResponse(answer, response);
       })
       .catch((error: unknown) => {
@@ -219,13 +221,19 @@ function throughChain(
   };
 }
 
+/** What is left of a request must not wait in front of others: on HTTP/1.1 for ever, on HTTP/2 in their flow control. */
+function discardRest(request: NodeRequest): void {
+  if (!request.readableEnded) request.on("data", () => {});
+}
+
 /** Why connect-node refused without an error. */
 function refusalReason({ status }: UniversalServerResponse): string {
   if (status === 405) return "METHOD_NOT_ALLOWED";
   return status === 415 ? "CONTENT_TYPE_NOT_SERVED" : "REQUEST_MALFORMED";
 }
 
-function formatOf(contentType: string | null): WireFormat {
-  if (contentType?.startsWith("application/grpc-web") === true) return "grpc-web";
-  return contentType?.startsWith("application/grpc") === true ? "grpc" : "connect";
+function formatOf(header: string | null): WireFormat {
+  const contentType = header?.toLowerCase() ?? "";
+  if (contentType.startsWith("application/grpc-web")) return "grpc-web";
+  return contentType.startsWith("application/grpc") ? "grpc" : "connect";
 }

@@ -3,7 +3,6 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { failureToConnectError } from "../rpc/errors.ts";
 import type { FailureError } from "../verification/failures.ts";
 import type { NodeRequest } from "./node-http.ts";
-import { ClientGoneError } from "./unary/exchange.ts";
 import { requestEnded } from "./unary/http2-exchange.ts";
 import { unfinishedBodies } from "./unfinished-bodies.ts";
 
@@ -26,7 +25,8 @@ export async function* guardedBody(request: NodeRequest): AsyncGenerator<Uint8Ar
     }
     if ("stream" in request) await requestEnded(request.stream);
   } catch (error) {
-    throw error instanceof ClientGoneError ? new ConnectError("the request broke off", Code.Canceled) : error;
+    if (error instanceof ConnectError) throw error;
+    throw new ConnectError("the request broke off", Code.Canceled, undefined, undefined, error);
   } finally {
     unfinished.end();
     // Not awaited: it would wait for the next chunk.

@@ -24,6 +24,13 @@ const MALFORMED: Refusal = {
   message: "malformed HTTP request",
 };
 
+export const HEADERS_TOO_LARGE: Refusal = {
+  reason: "REQUEST_TOO_LARGE",
+  status: "431 Request Header Fields Too Large",
+  code: 8,
+  message: "the request's headers are too large",
+};
+
 /** By node's code for what went wrong. */
 const REFUSALS: Readonly<Record<string, Refusal>> = {
   ERR_HTTP_REQUEST_TIMEOUT: {
@@ -32,12 +39,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
     code: 4,
     message: "the request did not arrive in time",
   },
-  HPE_HEADER_OVERFLOW: {
-    reason: "REQUEST_TOO_LARGE",
-    status: "431 Request Header Fields Too Large",
-    code: 8,
-    message: "the request's headers are too large",
-  },
+  HPE_HEADER_OVERFLOW: HEADERS_TOO_LARGE,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: {
     reason: "REQUEST_TOO_LARGE",
     status: "413 Content Too Large",

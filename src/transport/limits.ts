@@ -52,8 +52,9 @@ export const LISTENER_LIMITS: ListenerLimits = {
   /** Milliseconds between looks at the clock, and so how late a time-out may come. */
   checkIntervalMs: 5 * SECOND_MS,
   /**
-   * Connections at a time; further ones are closed at once. An idle one takes about 10 KiB (test/wire/hardening.test.ts
-   * prints it), so all of them fit into 256 MiB, and into the 20,000 open files that many systems allow a process.
+   * Connections at a time; further ones are closed at once. An idle one takes 2 to 4 KiB of JavaScript's heap, on HTTP/2
+   * up to 32 KiB of native memory besides (test/wire/hardening.test.ts prints it): all of them fit into 640 MiB, and into
+   * the 20,000 open files that many systems allow a process.
    */
   maxConnections: 16_384,
 };

@@ -12,6 +12,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Arrival } from "../rpc/call.ts";
 import { dropWhenStalled, refuseUnreadable } from "./http1-guard.ts";
+import { areTooLarge, refuseHeaders } from "./http2-guard.ts";
 import {
   HTTP2_OPTIONS,
   LISTENER_LIMITS,
@@ -31,7 +32,7 @@ export interface RequestHandlers {
   /** Takes a request off its HTTP/2 stream; what it does not take goes to `request`. */
   stream(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): boolean;
   /** Learns of what could not be read as a request and was refused. */
-  unreadable(reason: string, arrival: Arrival): void;
+  unreadable?(reason: string, arrival: Arrival): void;
 }
 
 const NO_HEADERS = { get: () => null };
@@ -43,7 +44,6 @@ const STARTING: RequestHandlers = {
     send(response, 503, { "retry-after": "1", [REQUEST_ID_HEADER]: requestId }, "starting\n");
   },
   stream: () => false,
-  unreadable: () => {},
 };
 
 export interface BoundAddress {
@@ -101,6 +101,11 @@ export class Listener {
     this.#compatibility = http2.createServer(handler);
     this.#http2.on("stream", (stream, headers, flags, rawHeaders) => {
       this.#guard.watchStream(stream);
+      if (areTooLarge(rawHeaders)) {
+        const arrival = arrivalAt(stream.session?.socket);
+        this.#handlers.unreadable?.(refuseHeaders(stream, arrival.requestId), arrival);
+        return;
+      }
       if (this.#handlers.stream(stream, headers)) return;
       this.#compatibility.emit("stream", stream, headers, flags, rawHeaders);
     });
@@ -166,14 +171,9 @@ export class Listener {
   }
 
   #refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-    const arrival = {
-      requestId: requestIdOf(NO_HEADERS),
-      peerAddress: socket.remoteAddress ?? "",
-      startedMs: performance.now(),
-      trace: undefined,
-    };
+    const arrival = arrivalAt(socket);
     const reason = refuseUnreadable(error, socket, this.#isAnswering(socket), arrival.requestId);
-    if (reason !== undefined) this.#handlers.unreadable(reason, arrival);
+    if (reason !== undefined) this.#handlers.unreadable?.(reason, arrival);
   }
 
   #isAnswering(socket: Socket): boolean {
@@ -221,6 +221,16 @@ export class Listener {
     this.#http2.once("session", (session) => this.#guard.watchSession(session, socket));
     this.#http2.emit("connection", socket);
   }
+}
+
+/** Of a request that cannot be read. */
+function arrivalAt(socket: { readonly remoteAddress?: string | undefined } | undefined): Arrival {
+  return {
+    requestId: requestIdOf(NO_HEADERS),
+    peerAddress: socket?.remoteAddress ?? "",
+    startedMs: performance.now(),
+    trace: undefined,
+  };
 }
 
 function http1Options(limits: ListenerLimits): http.ServerOptions {

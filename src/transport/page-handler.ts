@@ -28,7 +28,9 @@ export async function servePage(
     );
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error;
-    send(response, 413, { "content-type": "text/plain", connection: "close" }, "The form is too large.\n");
+    // The rest of the form would be taken for the next request; HTTP/2 knows no such header, and no such trouble.
+    const end = request.httpVersionMajor === 1 ? { connection: "close" } : {};
+    send(response, 413, { "content-type": "text/plain", ...end }, "The form is too large.\n");
   }
 }
 

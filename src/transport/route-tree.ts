@@ -59,61 +59,63 @@ export class RouteTree<Value> {
 
   /** @param path of a request, without the query */
   find(method: string, path: string): TreeMatch<Value> | TreeMiss {
-    const search = new Search<Value>(acceptable(method));
-    if (!path.startsWith("/")) return search.miss;
+    const found = this.#search(path, (byMethod) => pick(byMethod, method));
+    if (found !== undefined) return found;
+    const methods = new Set<string>();
+    this.#search(path, (byMethod) => {
+      for (const known of byMethod.keys()) methods.add(known);
+      return undefined;
+    });
+    return { value: undefined, methods: [...methods] };
+  }
+
+  #search(path: string, choose: Choose<Value>): TreeMatch<Value> | undefined {
+    if (!path.startsWith("/")) return undefined;
     const segments = path.slice(1).split("/");
     const last = segments.at(-1) ?? "";
     const colon = last.lastIndexOf(":");
     const verb = colon === -1 ? undefined : decodeSegment(last.slice(colon + 1));
     if (verb !== undefined && this.#verbs.has(verb)) {
       const beforeVerb = [...segments.slice(0, -1), last.slice(0, colon)];
-      const value = search.walk(this.#root, beforeVerb, 0, verb);
+      const value = walk(this.#root, beforeVerb, 0, verb, choose);
       if (value !== undefined) return { value, segments: beforeVerb };
     }
-    const value = search.walk(this.#root, segments, 0, "");
-    return value === undefined ? search.miss : { value, segments };
+    const value = walk(this.#root, segments, 0, "", choose);
+    return value === undefined ? undefined : { value, segments };
   }
 }
 
-/** One look-up. It visits no node twice: each is at one depth and below one path. */
-class Search<Value> {
-  readonly #methods: readonly string[];
-  readonly #others = new Set<string>();
+/** Takes the value that it wants of those in one place, or none: then the search goes on. */
+type Choose<Value> = (byMethod: ReadonlyMap<string, Value>) => Value | undefined;
 
-  constructor(methods: readonly string[]) {
-    this.#methods = methods;
-  }
-
-  get miss(): TreeMiss {
-    return { value: undefined, methods: [...this.#others] };
-  }
-
-  walk(node: Node<Value>, segments: readonly string[], depth: number, verb: string): Value | undefined {
-    const segment = segments[depth];
-    if (segment === undefined) return this.#pick(node.leaf, verb) ?? this.#pick(node.rest, verb);
-    const literal = node.literals.get(decodeSegment(segment) ?? "");
-    return (
-      (literal && this.walk(literal, segments, depth + 1, verb)) ??
-      (node.one && segment !== "" ? this.walk(node.one, segments, depth + 1, verb) : undefined) ??
-      this.#pick(node.rest, verb)
-    );
-  }
-
-  #pick(leaf: Leaf<Value>, verb: string): Value | undefined {
-    const byMethod = leaf.get(verb);
-    if (byMethod === undefined) return undefined;
-    for (const method of this.#methods) {
-      const value = byMethod.get(method);
-      if (value !== undefined) return value;
-    }
-    for (const method of byMethod.keys()) this.#others.add(method);
-    return undefined;
-  }
+/** Visits no node twice: each is at one depth and below one path. */
+function walk<Value>(
+  node: Node<Value>,
+  segments: readonly string[],
+  depth: number,
+  verb: string,
+  choose: Choose<Value>,
+): Value | undefined {
+  const segment = segments[depth];
+  if (segment === undefined) return pickFrom(node.leaf, verb, choose) ?? pickFrom(node.rest, verb, choose);
+  const literal = node.literals.get(decodeSegment(segment) ?? "");
+  return (
+    (literal && walk(literal, segments, depth + 1, verb, choose)) ??
+    (node.one && segment !== "" ? walk(node.one, segments, depth + 1, verb, choose) : undefined) ??
+    pickFrom(node.rest, verb, choose)
+  );
 }
 
-/** Methods of routes that may answer a request, the best first. HEAD is GET without the body (RFC 9110 section 9.3.2). */
-function acceptable(method: string): readonly string[] {
-  return method === "HEAD" ? ["HEAD", "GET", ANY_METHOD] : [method, ANY_METHOD];
+function pickFrom<Value>(leaf: Leaf<Value>, verb: string, choose: Choose<Value>): Value | undefined {
+  const byMethod = leaf.get(verb);
+  return byMethod && choose(byMethod);
+}
+
+/** HEAD is GET without the body (RFC 9110 section 9.3.2), unless it has a route of its own. */
+function pick<Value>(byMethod: ReadonlyMap<string, Value>, method: string): Value | undefined {
+  return (
+    byMethod.get(method) ?? (method === "HEAD" ? byMethod.get("GET") : undefined) ?? byMethod.get(ANY_METHOD)
+  );
 }
 
 function makeNode<Value>(): Node<Value> {

@@ -9,9 +9,6 @@ import { startApplication, type Sources } from "../../src/app.ts";
 import { loadConfig } from "../../src/config.ts";
 import type { ListenerLimits } from "../../src/transport/limits.ts";
 
-/** Set COUNTERSIGN_DIRECT_UNARY=off for a run in which connect-node serves every call. */
-export const servesDirectly = process.env["COUNTERSIGN_DIRECT_UNARY"] !== "off";
-
 export interface TestApplication {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
@@ -51,6 +48,7 @@ export async function startTestApplication(options: TestApplicationOptions = {})
         COUNTERSIGN_LISTEN: "127.0.0.1:0",
         COUNTERSIGN_DATA_DIR: dataDir,
         COUNTERSIGN_SHUTDOWN_GRACE: "2s",
+        // Set to "off" for a run of the tests, it makes connect-node serve every call.
         COUNTERSIGN_DIRECT_UNARY: process.env["COUNTERSIGN_DIRECT_UNARY"],
         ...options.env,
       },

@@ -11,7 +11,7 @@ async function open(): Promise<void> {
   const socket = connect({ host, port: Number(port) });
   await once(socket, "connect");
   socket.on("error", () => {}).resume();
-  if (greeting !== "") socket.write(greeting);
+  if (greeting !== "") socket.write(Buffer.from(greeting, "hex"));
   sockets.push(socket);
 }
 

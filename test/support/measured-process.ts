@@ -18,12 +18,14 @@ function forkScript(name: string, args: readonly string[] = []): ChildProcess {
 }
 
 async function nextMessage<T>(child: ChildProcess): Promise<T> {
-  const gone = once(child, "exit").then(() => {
-    throw new Error("the process ended");
-  });
-  gone.catch(() => {});
-  const [message] = (await Promise.race([once(child, "message"), gone])) as [T];
-  return message;
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const gone = () => reject(new Error("the process ended"));
+  child.once("message", resolve as (message: unknown) => void).once("exit", gone);
+  try {
+    return await promise;
+  } finally {
+    child.off("message", resolve as (message: unknown) => void).off("exit", gone);
+  }
 }
 
 export class MeasuredServer {
@@ -80,8 +82,13 @@ export class ConnectionFlood {
   }
 
   /** @param greeting what each connection sends @returns once all are open */
-  static async open({ host, port }: Target, count: number, greeting: string): Promise<ConnectionFlood> {
-    const child = forkScript("connection-flood.ts", [host, String(port), String(count), greeting]);
+  static async open({ host, port }: Target, count: number, greeting: Uint8Array): Promise<ConnectionFlood> {
+    const child = forkScript("connection-flood.ts", [
+      host,
+      String(port),
+      String(count),
+      Buffer.from(greeting).toString("hex"),
+    ]);
     await nextMessage(child);
     return new ConnectionFlood(child);
   }

@@ -37,7 +37,7 @@ export class OpenApiDocument {
     this.json = json;
     this.operations = Object.entries(at(json, "/paths") as JsonObject).flatMap(([path, item]) =>
       Object.entries(item as JsonObject).map(([verb, operation]) => ({
-        id: String(at(operation, "/operationId")),
+        id: (operation as JsonObject)["operationId"] as string,
         verb: verb.toUpperCase(),
         path,
         json: operation as JsonObject,
@@ -74,7 +74,7 @@ export class OpenApiDocument {
   examplesOf(operation: Operation): ExampleRequest[] {
     let { path } = operation;
     for (const { name, in: place, example } of this.parametersOf(operation)) {
-      if (place === "path") path = path.replace(`{${name}}`, encodeURIComponent(String(example)));
+      if (place === "path") path = path.replace(`{${name}}`, encodeURIComponent(example as string));
     }
     const bodies = at(operation.json, "/requestBody/content/application~1json/examples");
     if (bodies === undefined) return [{ name: "no body", path, body: undefined }];

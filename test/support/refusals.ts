@@ -9,8 +9,8 @@ export interface Refusal {
   readonly text: string | RegExp;
   /** ZITADEL's id; absent where ZITADEL has none. */
   readonly id?: string;
-  /** ErrorInfo's; absent for what connect-node refuses on its own, before there is a call. */
-  readonly reason?: string;
+  /** ErrorInfo's. */
+  readonly reason: string;
   /** ErrorInfo's metadata, where the test looks at it. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** BadRequest's one violation: path and description. */
@@ -21,10 +21,8 @@ export interface Refusal {
 export function refused({ code, text, id, reason, metadata, field }: Refusal): unknown {
   const details: unknown[] = [];
   if (id !== undefined) details.push({ "@type": "zitadel.v1.ErrorDetail", id, message: text });
-  if (reason !== undefined) {
-    const info: JsonObject = { "@type": "google.rpc.ErrorInfo", reason, domain: "countersign" };
-    details.push(expect.objectContaining({ ...info, ...(metadata !== undefined && { metadata }) }));
-  }
+  const info: JsonObject = { "@type": "google.rpc.ErrorInfo", reason, domain: "countersign" };
+  details.push(expect.objectContaining({ ...info, ...(metadata !== undefined && { metadata }) }));
   if (field !== undefined) {
     const [path, description] = field;
     details.push({ "@type": "google.rpc.BadRequest", fieldViolations: [{ field: path, description }] });

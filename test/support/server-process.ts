@@ -77,6 +77,11 @@ export class ServerProcess {
     return this.#stderr;
   }
 
+  /** What it wrote to stdout. */
+  get output(): string {
+    return this.#stdout;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

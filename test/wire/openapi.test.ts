@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { at, OpenApiDocument, type ExampleRequest, type Operation } from "../support/openapi-document.ts";
 import { exchangeHttp1, exchangeHttp2, type RawAnswer } from "../support/raw-http.ts";
+import { textAt } from "../support/wire-formats.ts";
 
 const PATH = "/openapi.json";
 let application: TestApplication;
@@ -131,7 +132,7 @@ async function freshCode(): Promise<string> {
   const example = document.examplesOf(operation).find(({ name }) => name === "returned");
   if (example === undefined) throw new Error("no example returns its code");
   const answer = JSON.parse((await send(operation, example)).body.toString()) as JsonObject;
-  return String(answer["verificationCode"]);
+  return textAt(answer, "verificationCode");
 }
 
 describe("refusals are what the document says", () => {

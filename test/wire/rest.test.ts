@@ -34,6 +34,13 @@ const versions = [
   ["HTTP/2", exchangeHttp2],
 ] as const;
 
+const LIFE_CYCLE = [
+  ["LockUser", "lock"],
+  ["UnlockUser", "unlock"],
+  ["DeactivateUser", "deactivate"],
+  ["ReactivateUser", "reactivate"],
+] as const;
+
 function withToken(request: RawRequest): RawRequest {
   return { ...request, headers: { authorization: `Bearer ${application.token}`, ...request.headers } };
 }
@@ -98,10 +105,8 @@ describe("paths", () => {
       body: `{"username":"${users}"}`,
     };
     await succeed("UpdateHumanUser", update);
-    for (const step of ["lock", "unlock", "deactivate", "reactivate"] as const) {
-      const method = `${step.charAt(0).toUpperCase()}${step.slice(1)}User` as MethodName;
+    for (const [method, step] of LIFE_CYCLE)
       await succeed(method, { method: "POST", path: `${path}/${step}` });
-    }
     await succeed("DeleteUser", { method: "DELETE", path });
     expect((await errorOf({ method: "GET", path })).status).toBe(404);
   });
@@ -273,6 +278,18 @@ describe("every path takes gRPC and gRPC-Web", () => {
     });
   });
 });
+
+test.each(["application/grpc", "application/grpc-web+proto"])(
+  "a GET that says it is %s is REST: gRPC is always POST",
+  async (contentType) => {
+    const userId = await addUser();
+    const headers = { "content-type": contentType };
+    for (const [, exchange] of versions) {
+      const answer = await send({ method: "GET", path: `/v2/users/${userId}`, headers }, exchange);
+      expect(at(rest.decode("GetUserByID", answer).message, "user", "userId")).toBe(userId);
+    }
+  },
+);
 
 test("REST and the other formats answer one thing", async () => {
   const userId = await addUser();

@@ -13,9 +13,9 @@ export class Http2Exchange implements Exchange {
   readonly #headers: IncomingHttpHeaders;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
-    const url = String(headers[":path"] ?? "/");
+    const url = headers[":path"] ?? "/";
     const mark = url.indexOf("?");
-    this.verb = String(headers[":method"] ?? "");
+    this.verb = headers[":method"] ?? "";
     this.path = mark === -1 ? url : url.slice(0, mark);
     this.query = mark === -1 ? "" : url.slice(mark + 1);
     this.#stream = stream;

@@ -93,7 +93,8 @@ export class UnaryHandler {
     if (match.kind !== "found") return match;
     const { method } = match.route;
     const target = { method, bindings: match.bindings, mapping: match.route };
-    if (contentType.startsWith("application/grpc")) {
+    // gRPC is always POST: what other requests say of their type is no matter.
+    if (exchange.verb === "POST" && contentType.startsWith("application/grpc")) {
       return this.#choose(exchange, target, this.#formats.get(contentType), procedurePath(method));
     }
     return { kind: "direct", target, format: this.#rest };

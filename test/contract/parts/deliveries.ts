@@ -265,6 +265,15 @@ export function deliveriesContract(open: OpenWorld): void {
     expect(await world.store.nextDeliveryDueMs()).toBe(world.nowMs + 7);
   });
 
+  test("sending -> retrying at once: what a stop released is the next process's, as another try", async () => {
+    const world = await openWithMails(1);
+    const [first] = await claim(world);
+    await world.settle(settlement(first, { state: "retrying", retryAtMs: world.nowMs, problem: "released" }));
+    await world.reopen();
+    expect(await claim(world)).toEqual([{ ...first, attempt: 2, leaseId: expect.any(String) }]);
+    expect(await world.settle(sent(first))).toEqual({ stale: 1 });
+  });
+
   test("figures count what is pending, by state", async () => {
     const world = await openWithMails(6);
     const pending = async () => (await world.store.figures()).pendingDeliveries;

@@ -310,7 +310,7 @@ function setAt(place: Place, value: unknown): void {
     if (field !== undefined) message.clear(field);
     else if (chosen !== undefined) message.clear(chosen);
   } else if (field !== undefined && field.fieldKind !== "map" && field.fieldKind !== "list") {
-    message.set(field, value as string);
+    message.set(field, value);
   } else {
     throw new Error(`no single field ${name}`);
   }

@@ -38,8 +38,8 @@ function exchangeOf(verb: string, url: string, headers: Readonly<Record<string, 
     peerAddress: "",
     get: (name) => headers[name] ?? null,
     readBody: () => Promise.reject(new Error("the body was read already")),
-    respond(status, answered, body) {
-      sent = { status, headers: answered, json: JSON.parse(body.toString()) as JsonValue };
+    respond(status, sentHeaders, body) {
+      sent = { status, headers: sentHeaders, json: JSON.parse(body.toString()) as JsonValue };
     },
   };
   return { exchange, sent: () => sent };

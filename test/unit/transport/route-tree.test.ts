@@ -117,7 +117,7 @@ describe("RouteTree.find", () => {
 
   test("any path has an answer", () => {
     const part = fc.constantFrom("users", "human", "files", "1", ":", "undo", "%", "%2", "%3A", "", "any");
-    const pieces = fc.array(fc.constantFrom("/", part)).map((all) => all.join(""));
+    const pieces = fc.array(fc.oneof(fc.constant("/"), part)).map((all) => all.join(""));
     const parts = fc.array(part).map((all) => `/${all.join("/")}`);
     fc.assert(
       fc.property(fc.oneof(pieces, parts, fc.string({ unit: "binary" })), fc.string(), (path, method) => {
