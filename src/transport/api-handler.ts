@@ -251,5 +251,5 @@ function isUrlError(error: unknown): boolean {
 function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
   return "stream" in response
     ? new Http2Exchange(response.stream, request.headers)
-    : new Http1Exchange(request as IncomingMessage, response as ServerResponse);
+    : new Http1Exchange(request as IncomingMessage, response);
 }

@@ -348,9 +348,13 @@ const jsonMutations: readonly Mutation[] = [
     const depth = random.pick([90, 120, 5_000]);
     return `{"queries":[${'{"notQuery":{"query":'.repeat(depth)}{"typeQuery":{}}${"}}".repeat(depth)}]}`;
   }),
-  textMutation("one byte less than too many", (text) => text + " ".repeat(MIB - Buffer.byteLength(text))),
-  textMutation("one byte too many", (text) => text + " ".repeat(MIB + 1 - Buffer.byteLength(text))),
+  textMutation("one byte less than too many", (text) => spaced(Buffer.from(text), MIB)),
+  textMutation("one byte too many", (text) => spaced(Buffer.from(text), MIB + 1)),
 ];
+
+function spaced(text: Buffer, length: number): Buffer {
+  return Buffer.concat([text, Buffer.alloc(length - text.length, " ")]);
+}
 
 // --- protobuf -----------------------------------------------------------------------------------------------------
 
@@ -422,13 +426,13 @@ function padded(payload: Buffer, length: number): Buffer {
 
 // --- frames -------------------------------------------------------------------------------------------------------
 
-function frameMutation(label: string, change: (payload: Buffer, random: Random) => Buffer): Mutation {
+function frameMutation(label: string, change: (payload: Buffer, kind: WireKind) => Buffer): Mutation {
   return {
     name: `frame: ${label}`,
     stage: "body",
     fits: isFramed,
-    apply(draft, random) {
-      draft.body = change(draft.payload, random);
+    apply(draft) {
+      draft.body = change(draft.payload, draft.kind);
     },
   };
 }
@@ -457,6 +461,11 @@ const frameMutations: readonly Mutation[] = [
   frameMutation("longer than the body", (payload) => withLength(payload, payload.length + 1)),
   frameMutation("shorter than the body", (payload) => withLength(payload, Math.max(payload.length - 1, 0))),
   frameMutation("one byte too long", (payload) => withLength(payload, MIB + 1)),
+  frameMutation("two that are too long together", (payload, { encoding }) => {
+    if (payload.length > MIB / 2) return Buffer.concat([frame(payload), frame(payload)]);
+    const long = encoding === "json" ? spaced(payload, MIB - 1) : padded(payload, MIB - 1);
+    return Buffer.concat([frame(long), frame(long)]);
+  }),
   frameMutation("4 GiB long", (payload) => withLength(payload, 0xff_ff_ff_ff)),
   frameMutation("without a prefix", (payload) => payload),
   frameMutation("compressed without an encoding", (payload) => frame(gzipSync(payload), 1)),

@@ -82,9 +82,8 @@ describe("grpc.health.v1", () => {
   test("a watch of an unknown service is told so and goes on", async () => {
     const health = createClient(Health, createGrpcTransport({ baseUrl: application.url, sessionManager }));
     const over = new AbortController();
-    const watch = health
-      .watch({ service: "no.such.Service" }, { signal: over.signal })
-      [Symbol.asyncIterator]();
+    const statuses = health.watch({ service: "no.such.Service" }, { signal: over.signal });
+    const watch = statuses[Symbol.asyncIterator]();
     expect(await watch.next()).toMatchObject({ done: false, value: { status: Status.SERVICE_UNKNOWN } });
     over.abort();
     await expect(watch.next()).rejects.toMatchObject({ code: Code.Canceled });

@@ -38,6 +38,7 @@ afterEach(async () => {
 });
 
 const PROCEDURE = procedurePath("GetUserByID");
+const LIST = procedurePath("ListUsers");
 const BODY = `{"userId":"nobody"}`;
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -310,6 +311,17 @@ describe("HTTP/2: connections", () => {
       { ":method": "GET", ":path": "/v2/users/nobody", ":authority": "a:999999" },
       [404],
     ],
+    [
+      "an authority that is none, connect-node",
+      {
+        ":method": "POST",
+        ":path": PROCEDURE,
+        ":authority": "a:999999",
+        "content-type": "application/proto",
+        "content-encoding": "br",
+      },
+      [400],
+    ],
   ] as const)("%s", async (_name, headers, allowed) => {
     await withSession(async (session) => {
       const { status } = await readHttp2Answer(session.request({ ...headers, authorization }));
@@ -353,6 +365,21 @@ describe("HTTP/2: connections", () => {
   }
 });
 
+const { constants } = http2;
+const RESET_CODES = [
+  constants.NGHTTP2_NO_ERROR,
+  constants.NGHTTP2_PROTOCOL_ERROR,
+  constants.NGHTTP2_INTERNAL_ERROR,
+  constants.NGHTTP2_REFUSED_STREAM,
+  constants.NGHTTP2_CANCEL,
+  constants.NGHTTP2_ENHANCE_YOUR_CALM,
+];
+
+/** Unlike `once`, not rejected by the error that comes with some codes. */
+function closed(stream: http2.ClientHttp2Stream): Promise<void> {
+  return new Promise((resolve) => stream.once("close", resolve));
+}
+
 describe("clients that go away", () => {
   const announced = (contentType: string, path: string) =>
     `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: ${contentType}\r\nContent-Length: 1000\r\n\r\n`;
@@ -376,6 +403,8 @@ describe("clients that go away", () => {
     ["REST", { ":path": "/v2/users" }],
     ["gRPC", { ":path": PROCEDURE, "content-type": "application/grpc" }],
     ["connect-node", { ":path": PROCEDURE, "content-type": "application/grpc", "grpc-encoding": "gzip" }],
+    ["a page", { ":path": "/verify", "content-type": "application/x-www-form-urlencoded" }],
+    ["no path", { ":path": "/nope" }],
   ])("in the middle of the body, HTTP/2: %s", async (_name, headers) => {
     const session = http2.connect(application.url);
     const open = () => {
@@ -384,11 +413,36 @@ describe("clients that go away", () => {
       stream.write(Buffer.from([0, 0, 0, 1, 0, 1, 2, 3]));
       return stream;
     };
-    const reset = open();
-    reset.close(http2.constants.NGHTTP2_CANCEL);
-    await once(reset, "close");
+    for (const code of RESET_CODES) {
+      const stream = open();
+      stream.close(code);
+      await closed(stream);
+    }
     open();
-    // The server has seen the stream once it answers a later one.
+    // The server has seen the streams once it answers a later one.
+    await readHttp2Answer(session.request({ ":method": "GET", ":path": "/nope" }));
+    session.destroy();
+  });
+
+  test.each([
+    ["REST", { ":path": "/v2/users", "content-type": "application/json" }, "{}"],
+    ["gRPC", { ":path": LIST, "content-type": "application/grpc" }, frame(Buffer.alloc(0))],
+    ["connect-node", { ":path": LIST, "content-type": "application/json", "content-encoding": "br" }, ""],
+    [
+      "a page",
+      { ":path": "/verify", "content-type": "application/x-www-form-urlencoded" },
+      "userId=1&code=2",
+    ],
+  ])("between request and answer, HTTP/2: %s", async (_name, headers, body) => {
+    const session = http2.connect(application.url);
+    for (const code of RESET_CODES) {
+      const stream = session.request({ ":method": "POST", ...headers, authorization });
+      stream.on("error", () => {});
+      stream.end(body);
+      await once(stream, "finish");
+      stream.close(code);
+      await closed(stream);
+    }
     await readHttp2Answer(session.request({ ":method": "GET", ":path": "/nope" }));
     session.destroy();
   });
@@ -412,8 +466,8 @@ describe("clients that go away", () => {
       });
       stream.end(contentType === "application/grpc" ? frame(Buffer.alloc(0)) : "{}");
       await once(stream, "data");
-      stream.close(http2.constants.NGHTTP2_CANCEL);
-      await once(stream, "close");
+      stream.close(constants.NGHTTP2_CANCEL);
+      await closed(stream);
     }
     session.destroy();
   });
@@ -450,7 +504,6 @@ describe("clients that go away", () => {
 
 // --- Depth ----------------------------------------------------------------------------------------------------------
 
-const LIST = procedurePath("ListUsers");
 const MAX_BYTES = 1024 * 1024;
 const TOO_DEEP = /maximum recursion depth of 100 reached/;
 

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { maskAddress } from "../../../src/observability/mask-address.ts";
+import { maskAddress, maskIdentifier } from "../../../src/observability/mask-address.ts";
 
 test.each([
   ["ada@example.com", "a***@example.com"],
@@ -11,4 +11,9 @@ test.each([
   ["", "***"],
 ])("%s is logged as %s", (address, masked) => {
   expect(maskAddress(address)).toBe(masked);
+});
+
+test("an id that somebody made of an address is masked, any other is not", () => {
+  expect(maskIdentifier("ada@example.com")).toBe("a***@example.com");
+  expect(maskIdentifier("346187435129342978")).toBe("346187435129342978");
 });
