@@ -477,7 +477,9 @@ function tlsConflicts(
   if (hasCert !== (readSetting(key, env, flags) !== undefined)) {
     const [one, other] = hasCert ? [cert, key] : [key, cert];
     const missing = PREFIX + other.name;
-    return [`${PREFIX}${one.name}: set without ${missing}: set both or none; example: ${missing}=${other.example}`];
+    return [
+      `${PREFIX}${one.name}: set without ${missing}: set both or none; example: ${missing}=${other.example}`,
+    ];
   }
   // A value is missing here where a file was no good, which has its own line.
   if (tlsCert === undefined || tlsKey === undefined) return [];

@@ -123,6 +123,6 @@ function text(field: UserTextField, method: TextQueryMethod, value: string): Use
   return { kind: "text", field, value, ...known };
 }
 
-function refused(name: FailureName, text?: string): FailureError {
-  return new FailureError(failure(name, { ...(text !== undefined && { text }) }));
+function refused(name: FailureName, problem?: string): FailureError {
+  return new FailureError(failure(name, { ...(problem !== undefined && { text: problem }) }));
 }

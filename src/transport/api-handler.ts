@@ -9,7 +9,7 @@
  * Nothing a client sends may end the process: whatever a handler throws is answered here.
  */
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { create, type Message } from "@bufbuild/protobuf";
 import { ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import type { Logger } from "pino";

@@ -23,6 +23,7 @@ const OUTCOME = new Set([
 ]);
 
 const EXTRA_MESSAGE = "protocol error: received extra input message for unary method";
+const MESSAGE_FAULT = /^parse binary: |^cannot decode /;
 const INCOMPLETE = "protocol error: incomplete envelope";
 
 function mutatedBy({ mutations }: Case, ...names: readonly string[]): boolean {
@@ -89,7 +90,7 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       "Where both are wrong the direct path, which has the whole body, names the frame and connect-node the message.",
     explains: ({ fact }, { direct, connect }) =>
       [EXTRA_MESSAGE, INCOMPLETE].includes(String(direct.get("text"))) &&
-      /^parse binary: |^cannot decode /.test(String(connect.get("text"))) &&
+      MESSAGE_FAULT.test(String(connect.get("text"))) &&
       OUTCOME.has(fact),
   },
   {
@@ -98,7 +99,8 @@ export const intendedDifferences: readonly IntendedDifference[] = [
       "The direct path reads no more than the largest message in its frame; connect-node reads on and finds another frame.",
     explains: ({ fact }, { direct, connect }) =>
       /^the message is larger than \d+ bytes$/.test(String(direct.get("text"))) &&
-      [EXTRA_MESSAGE, INCOMPLETE].includes(String(connect.get("text"))) &&
+      ([EXTRA_MESSAGE, INCOMPLETE].includes(String(connect.get("text"))) ||
+        MESSAGE_FAULT.test(String(connect.get("text")))) &&
       OUTCOME.has(fact),
   },
   {

@@ -73,7 +73,15 @@ function sequence(...parts: readonly Buffer[]): Buffer {
 
 /** Until 2049. */
 function time(date: Date): Buffer {
-  return tagged(UTC_TIME, Buffer.from(date.toISOString().slice(2).replaceAll(/[-:T]|\.\d+/g, "")));
+  return tagged(
+    UTC_TIME,
+    Buffer.from(
+      date
+        .toISOString()
+        .slice(2)
+        .replaceAll(/[-:T]|\.\d+/g, ""),
+    ),
+  );
 }
 
 /** Tag, length, value. */

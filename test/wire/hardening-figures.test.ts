@@ -151,6 +151,7 @@ test("rapid reset: 40,000 streams opened and reset over twenty connections", asy
       const text = await socket.untilOver();
       socket.destroy();
       // GOAWAY: the last stream that was served, and INTERNAL_ERROR.
+      // oxlint-disable-next-line no-control-regex -- the bytes of a frame
       const goaway = /\0\0\u0008\u0007\0\0\0\0\0([^]{4})\0\0\0\u0002/.exec(text)?.[1];
       if (goaway === undefined) throw new Error("the attack was not ended by GOAWAY");
       return (Buffer.from(goaway, "latin1").readUInt32BE() + 1) / 2;

@@ -1,7 +1,13 @@
 // Lists of users, held against a model that filters and sorts in memory.
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import type { TextMethod, UserFilter, UserSort, UserTextField } from "../../../src/store/user-query.ts";
+import type {
+  TextMethod,
+  UserFilter,
+  UserPage,
+  UserSort,
+  UserTextField,
+} from "../../../src/store/user-query.ts";
 import { exists, type UserState } from "../../../src/verification/user/state.ts";
 import { readLog } from "../history-checker.ts";
 import type { OpenedWorld, OpenWorld } from "../store-contract.ts";
@@ -327,6 +333,24 @@ export function listsContract(open: OpenWorld): void {
     await world.addUser("ada");
     await world.sendCode("ada");
     expect((await world.list()).position).toBe((await readLog(world.store)).at(-1)?.position);
+  });
+
+  test("users, total and position of a list belong together, also while users are added", async () => {
+    const world = await open();
+    const adding = (async () => {
+      for (let round = 0; round < 40; round++) {
+        await Promise.all(times(5, (index) => world.addUser(`user-${round}-${index}`)));
+      }
+    })();
+    const pages: UserPage[] = [];
+    while (pages.at(-1)?.total !== 200) pages.push(await world.list());
+    await adding;
+    const added = (await readLog(world.store)).filter(({ type }) => type === "user.human.added");
+    for (const { users, total, position } of pages) {
+      const known = added.filter((event) => event.position <= position).map(({ aggregateId }) => aggregateId);
+      expect(total).toBe(known.length);
+      expect(users.map(({ userId }) => userId)).toEqual(known.toSorted());
+    }
   });
 
   test("past its deadline any query is refused, and the next list works", async () => {
