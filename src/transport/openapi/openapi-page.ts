@@ -1,4 +1,4 @@
-/** Serves the OpenAPI document, which is made once. */
+/** Serves the OpenAPI document, which is made once, when it is first asked for: it would be a third of the start. */
 import { createHash } from "node:crypto";
 import type { DescService } from "@bufbuild/protobuf";
 import { failureToConnectError } from "../../rpc/errors.ts";
@@ -9,19 +9,29 @@ import { createOpenApiDocument } from "./document.ts";
 
 const CONTENT_TYPE = { "content-type": "application/json", "x-content-type-options": "nosniff" };
 
-/** @param version of the package @throws Error for services that no document can be made of */
+interface Rendered {
+  readonly text: string;
+  readonly etag: string;
+}
+
+/** @param version of the package */
 export function createOpenApiPage(services: readonly DescService[], version: string): Page {
-  const text = JSON.stringify(createOpenApiDocument(services, version));
-  const etag = `"${createHash("sha256").update(text).digest("base64url")}"`;
-  // May be kept, and is asked for again: another version of the service serves another document.
-  const headers = { ...CONTENT_TYPE, etag, "cache-control": "no-cache" };
+  let rendered: Rendered | undefined;
   return async (request) => {
     if (request.method !== "GET" && request.method !== "HEAD") return refuseVerb();
+    const { text, etag } = (rendered ??= render(services, version));
+    // May be kept, and is asked for again: another version of the service serves another document.
+    const headers = { ...CONTENT_TYPE, etag, "cache-control": "no-cache" };
     if (isCurrent(request.headers.get("if-none-match"), etag)) {
       return new Response(null, { status: 304, headers });
     }
     return new Response(text, { headers });
   };
+}
+
+function render(services: readonly DescService[], version: string): Rendered {
+  const text = JSON.stringify(createOpenApiDocument(services, version));
+  return { text, etag: `"${createHash("sha256").update(text).digest("base64url")}"` };
 }
 
 /** RFC 9110 section 13.1.2; weak comparison. */
