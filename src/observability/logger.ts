@@ -51,12 +51,17 @@ function plainError(error: unknown): object {
   return { type, message, stack, ...(code !== undefined && { code: String(code) }) };
 }
 
+/** One for all loggers of the process. */
+let stderr: pino.DestinationStream | undefined;
+
 /**
  * Lines that are logged while one is being written travel together with the next: a call does not wait for its line.
  * What is left at the exit, an uncaught exception's included, is written then.
  */
 function bufferedStderr(): pino.DestinationStream {
+  if (stderr !== undefined) return stderr;
   const destination = pino.destination({ fd: 2, sync: false });
+  stderr = destination;
   process.on("exit", () => {
     try {
       destination.flushSync();

@@ -24,7 +24,7 @@ import { arrivalOf } from "./arrival.ts";
 import { ConnectHandler } from "./connect-handler.ts";
 import { Cors, type AllowedOrigins } from "./cors.ts";
 import { RouteTable } from "./http-rules.ts";
-import { faultOf } from "./http1-guard.ts";
+import { faultOf, readAbsoluteForm } from "./http1-guard.ts";
 import { MAX_CALL_TIMEOUT_MS, MAX_MESSAGE_BYTES } from "./limits.ts";
 import { contentTypeOf, send, type NodeRequest, type NodeResponse } from "./node-http.ts";
 import { servePage, type Page } from "./page-handler.ts";
@@ -107,6 +107,7 @@ export class ApiHandler {
     // A request or a response may fail after its handler is done with it.
     request.on("error", () => {});
     response.on("error", () => {});
+    if (!("stream" in response)) readAbsoluteForm(request as IncomingMessage);
     const exchange = exchangeOf(request, response);
     const arrival = arrivalOf(exchange);
     try {

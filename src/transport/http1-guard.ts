@@ -24,13 +24,6 @@ const MALFORMED: Refusal = {
   message: "malformed HTTP request",
 };
 
-export const HEADERS_TOO_LARGE: Refusal = {
-  reason: "REQUEST_TOO_LARGE",
-  status: "431 Request Header Fields Too Large",
-  code: 8,
-  message: "the request's headers are too large",
-};
-
 /** By node's code for what went wrong. */
 const REFUSALS: Readonly<Record<string, Refusal>> = {
   ERR_HTTP_REQUEST_TIMEOUT: {
@@ -39,7 +32,12 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
     code: 4,
     message: "the request did not arrive in time",
   },
-  HPE_HEADER_OVERFLOW: HEADERS_TOO_LARGE,
+  HPE_HEADER_OVERFLOW: {
+    reason: "REQUEST_TOO_LARGE",
+    status: "431 Request Header Fields Too Large",
+    code: 8,
+    message: "the request's headers are too large",
+  },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: {
     reason: "REQUEST_TOO_LARGE",
     status: "413 Content Too Large",
@@ -85,6 +83,17 @@ export function dropWhenStalled(response: ServerResponse): void {
   response.on("timeout", (socket: Socket) => {
     if (socket.writableLength > 0) socket.destroy();
   });
+}
+
+/** With its authority and the rest. */
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]+)(.*)$/i;
+
+/** RFC 9112 section 3.2.2: a server takes a target in absolute form too, and the host in it instead of the Host header's. */
+export function readAbsoluteForm(request: IncomingMessage): void {
+  const [, authority, rest] = ABSOLUTE_FORM.exec(request.url ?? "") ?? [];
+  if (authority === undefined || rest === undefined) return;
+  request.url = rest.startsWith("/") ? rest : `/${rest}`;
+  request.headers.host = authority;
 }
 
 /** A name, an IPv4 address or an IPv6 address in brackets, and a port. What URLs allow beside that, no host is called. */

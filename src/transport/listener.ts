@@ -12,7 +12,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Arrival } from "../rpc/call.ts";
 import { dropWhenStalled, refuseUnreadable } from "./http1-guard.ts";
-import { areTooLarge, refuseHeaders } from "./http2-guard.ts";
+import { refuseLargeHeaders } from "./http2-guard.ts";
 import {
   HTTP2_OPTIONS,
   LISTENER_LIMITS,
@@ -101,9 +101,8 @@ export class Listener {
     this.#compatibility = http2.createServer(handler);
     this.#http2.on("stream", (stream, headers, flags, rawHeaders) => {
       this.#guard.watchStream(stream);
-      if (areTooLarge(rawHeaders)) {
-        const arrival = arrivalAt(stream.session?.socket);
-        this.#handlers.unreadable?.(refuseHeaders(stream, arrival.requestId), arrival);
+      if (refuseLargeHeaders(stream, rawHeaders)) {
+        this.#handlers.unreadable?.("REQUEST_TOO_LARGE", arrivalAt(stream.session?.socket));
         return;
       }
       if (this.#handlers.stream(stream, headers)) return;

@@ -20,7 +20,8 @@ export interface Measurement {
   readonly errors: readonly string[];
 }
 
-const application = await startTestApplication();
+// A slow machine needs longer to open thousands of connections than clients have to say something.
+const application = await startTestApplication({ limits: { firstBytesTimeoutMs: 60_000 } });
 const { host, port, token } = application;
 process.on("message", (question: Question) => {
   if (question.kind === "measure") measure();

@@ -123,8 +123,8 @@ describe("HTTP/1.1: requests", () => {
     ["a path in the Host", { host: "a/b" }, [400]],
     ["bytes that are no ASCII in the Host", { host: "\u00ff\u00fe" }, [400]],
     ["two Hosts", { headers: ["Host: b"] }, [400]],
-    ["an absolute target", { line: `POST http://127.0.0.1${PROCEDURE} HTTP/1.1` }, [404]],
-    ["an absolute target, REST", { line: "GET http://127.0.0.1/v2/users/nobody HTTP/1.1", body: "" }, [404]],
+    ["an absolute target of no host", { line: "GET http:///v2/users/nobody HTTP/1.1", body: "" }, [400, 404]],
+    ["an absolute target of a host that is none", { line: "GET http://a:999999/v2/users HTTP/1.1" }, [400]],
     [
       "an absolute target of another scheme",
       { line: "GET gopher://x/v2/users/nobody HTTP/1.1", body: "" },
@@ -217,6 +217,31 @@ describe("HTTP/1.1: requests", () => {
       body: smuggled,
     });
     expect(statusesOf(await converse(text))).toEqual([429]);
+  });
+
+  test.each(["http://127.0.0.1", "HTTP://accounts.example.com:8080"])(
+    "a target in absolute form is served: %s",
+    async (origin) => {
+      const call = await converse(requestText({ line: `POST ${origin}${PROCEDURE} HTTP/1.1` }));
+      expect(call).toContain(`{"code":"not_found","message":"User could not be found (QUERY-Dfbg2)"`);
+      const get = await converse(requestText({ line: `GET ${origin}/v2/users/nobody HTTP/1.1`, body: "" }));
+      expect(get).toContain(`{"code":5,"message":"User could not be found (QUERY-Dfbg2)"`);
+      const page = await converse(
+        requestText({ line: `GET ${origin}/verify?userId=1&code=2 HTTP/1.1`, body: "" }),
+      );
+      expect(page).toMatch(/^HTTP\/1\.1 200 [^]*<form/);
+      expect(statusesOf(await converse(requestText({ line: `GET ${origin} HTTP/1.1`, body: "" })))).toEqual([
+        404,
+      ]);
+    },
+  );
+
+  test("the dev inbox goes by the host of an absolute target, not by the Host header beside it", async () => {
+    const inbox = (origin: string, host: string) =>
+      converse(requestText({ line: `GET ${origin}/inbox HTTP/1.1`, host, body: "" }));
+    expect(statusesOf(await inbox("", "127.0.0.1"))).toEqual([200]);
+    expect(statusesOf(await inbox("http://rebound.example", "127.0.0.1"))).toEqual([403]);
+    expect(statusesOf(await inbox("http://127.0.0.1", "rebound.example"))).toEqual([200]);
   });
 
   test("a client that asks whether to go on is told so", async () => {
