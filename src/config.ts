@@ -138,7 +138,7 @@ const SETTINGS = {
   publicUrl: {
     name: "PUBLIC_URL",
     schema: parsed(parseOrigin),
-    unset: "`http://` and the bound address",
+    unset: "`http://`, with TLS `https://`, and the bound address",
     example: "https://verify.example.com",
     placeholder: "url",
     help: "Origin of the links in mails, as browsers reach it.",
@@ -744,6 +744,8 @@ function parseOrigins(text: string): readonly string[] | Fault {
   if (entries.includes("*")) {
     return entries.length === 1 ? entries : new Fault("has other origins beside *, which stands for all");
   }
+  if (text.includes("*"))
+    return new Fault("has a * within an origin: write each one out, or * alone for any");
   const origins: string[] = [];
   for (const [index, entry] of entries.entries()) {
     const origin = parseOrigin(entry);

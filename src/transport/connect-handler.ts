@@ -36,7 +36,7 @@ import { guardedBody } from "./guarded-body.ts";
 import type { NodeRequest, NodeResponse } from "./node-http.ts";
 import type { FormatLimits } from "./unary/grpc-format.ts";
 import { throughStream } from "./stream-call.ts";
-import { connectTimeoutMs, grpcTimeoutMs } from "./unary/timeout.ts";
+import { capTimeouts, connectTimeoutMs, grpcTimeoutMs } from "./unary/timeout.ts";
 
 /** What the transport knows of a request and connect-node does not carry. */
 export interface BoundArrival extends Arrival {
@@ -110,6 +110,7 @@ export class ConnectHandler {
     const passage: Passage = { ...arrival, isCall: false };
     const values = createContextValues().set(PASSAGE, passage);
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
+    capTimeouts(universal.header);
     handler({ ...universal, body: guardedBody(request) })
       .then((answer) => {
         if (!passage.isCall) this.#logRefusal(handler, request, passage, answer);

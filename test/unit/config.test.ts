@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,6 +6,7 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { loadConfig, renderSettingsTable, settingFlags, type Config } from "../../src/config.ts";
+import { makeCertificate } from "../support/certificate.ts";
 
 type Env = Record<string, string | undefined>;
 
@@ -125,6 +127,12 @@ describe("good values", () => {
     ["LOG_FORMAT", "pretty", { logFormat: "pretty" }],
     ["SHUTDOWN_GRACE", "0s", { shutdownGraceMs: 0 }],
     ["SHUTDOWN_GRACE", "1500ms", { shutdownGraceMs: 1500 }],
+    ["CORS_ORIGINS", "*", { corsOrigins: ["*"] }],
+    [
+      "CORS_ORIGINS",
+      "https://App.example.com/, http://localhost:5173,https://b.example:443",
+      { corsOrigins: ["https://app.example.com", "http://localhost:5173", "https://b.example"] },
+    ],
   ])("%s=%s", (name, text, expected) => {
     expect(load({ [`COUNTERSIGN_${name}`]: text })).toMatchObject(expected);
   });
@@ -196,6 +204,20 @@ describe("bad values", () => {
     ["CODE_TTL", `${"9".repeat(50)}s`, "is not between 1m and 7d"],
     ["CODE_MAX_ATTEMPTS", "0", "is not a whole number from 1 to 1000"],
     ["CODE_MAX_ATTEMPTS", "1001", "is not a whole number from 1 to 1000"],
+    ["CORS_ORIGINS", "app.example.com", "is not an http:// or https:// URL"],
+    ["CORS_ORIGINS", "null", "is not an http:// or https:// URL"],
+    [
+      "CORS_ORIGINS",
+      "https://a.example/path",
+      "has a path, query or fragment: only scheme, host and port are wanted",
+    ],
+    [
+      "CORS_ORIGINS",
+      "https://a.example,,https://b.example",
+      "is not an http:// or https:// URL (origin 2 of 3)",
+    ],
+    ["CORS_ORIGINS", "https://a.example,*", "has other origins beside *, which stands for all"],
+    ["CORS_ORIGINS", "https://*.example", "has a * within an origin: write each one out, or * alone for any"],
     ["URL_TEMPLATE_HOSTS", "https://a.example", "is not a list of host, host:port or *.example.com"],
     ["URL_TEMPLATE_HOSTS", "a.example,,b.example", "is not a list of host, host:port or *.example.com"],
     ["URL_TEMPLATE_HOSTS", "a.example/path", "is not a list of host, host:port or *.example.com"],
@@ -372,6 +394,74 @@ describe("secret keys", () => {
     expect(problemsOf({ COUNTERSIGN_SECRET_KEY_FILE: fileWith(content) })[0]).toMatch(
       `COUNTERSIGN_SECRET_KEY_FILE: the value names a file whose content ${fault}; example: `,
     );
+  });
+});
+
+describe("TLS", () => {
+  const pair = makeCertificate();
+  const problemsWith = (cert: string, key: string) =>
+    problemsOf({ COUNTERSIGN_TLS_CERT: fileWith(cert), COUNTERSIGN_TLS_KEY: fileWith(key) });
+
+  test("a certificate and its key", () => {
+    const [certificateFile, keyFile] = [fileWith(pair.certificate), fileWith(pair.key)];
+    const { tls } = load({ COUNTERSIGN_TLS_CERT: certificateFile }, { tlsKey: keyFile });
+    expect(tls).toEqual({ certificateFile, keyFile });
+  });
+
+  test.each([
+    ["CERT", "KEY"],
+    ["KEY", "CERT"],
+  ])("TLS_%s without TLS_%s", (one, other) => {
+    const file = fileWith(one === "CERT" ? pair.certificate : pair.key);
+    expect(problemsOf({ [`COUNTERSIGN_TLS_${one}`]: file })).toEqual([
+      `COUNTERSIGN_TLS_${one}: set without COUNTERSIGN_TLS_${other}: set both or none; ` +
+        `example: COUNTERSIGN_TLS_${other}=/run/secrets/countersign-tls.${other === "CERT" ? "crt" : "key"}`,
+    ]);
+  });
+
+  test("the key of another certificate", () => {
+    expect(problemsWith(pair.certificate, makeCertificate().key)).toEqual([
+      "COUNTERSIGN_TLS_KEY: names a file whose key is not that of the certificate in COUNTERSIGN_TLS_CERT; " +
+        "example: COUNTERSIGN_TLS_KEY=/run/secrets/countersign-tls.key",
+    ]);
+  });
+
+  test.each([
+    ["no PEM", "nothing", "nothing", "holds no certificate in PEM", "holds no private key in PEM"],
+    [
+      "the one for the other",
+      pair.key,
+      pair.certificate,
+      "holds no certificate in PEM",
+      "holds no private key in PEM",
+    ],
+  ])("%s", (_name, cert, key, certFault, keyFault) => {
+    const [first, second, ...more] = problemsWith(cert, key);
+    expect(first).toMatch(
+      new RegExp(`^COUNTERSIGN_TLS_CERT: ".*" names a file that ${certFault}; example: `),
+    );
+    expect(second).toMatch(
+      new RegExp(`^COUNTERSIGN_TLS_KEY: the value names a file that ${keyFault}; example: `),
+    );
+    expect(more).toEqual([]);
+  });
+
+  test("a key under a passphrase", () => {
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const key = privateKey.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" });
+    expect(problemsWith(pair.certificate, String(key))[0]).toMatch(
+      "COUNTERSIGN_TLS_KEY: the value names a file whose key is under a passphrase, which cannot be given; ",
+    );
+  });
+
+  test("files that are not there", () => {
+    const env = { COUNTERSIGN_TLS_CERT: "/nowhere/a.crt", COUNTERSIGN_TLS_KEY: "/nowhere/a.key" };
+    expect(problemsOf(env)).toEqual([
+      expect.stringMatching(
+        /^COUNTERSIGN_TLS_CERT: "\/nowhere\/a.crt" names a file that cannot be read \(ENOENT\); /,
+      ),
+      expect.stringMatching(/^COUNTERSIGN_TLS_KEY: the value names a file that cannot be read \(ENOENT\); /),
+    ]);
   });
 });
 

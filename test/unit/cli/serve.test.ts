@@ -197,6 +197,12 @@ describe("the banner", () => {
     ]);
   });
 
+  test("over TLS, buf finds HTTP/2 by itself", () => {
+    const banner = renderBanner({ ...application, url: "https://127.0.0.1:8080" }, "0.1.0", plain);
+    expect(banner).toContain("npx buf curl --protocol grpc -H");
+    expect(banner).toContain("https://127.0.0.1:8080/zitadel.user.v2.UserService/AddHumanUser");
+  });
+
   test("without an inbox and with a configured token", () => {
     const banner = renderBanner(
       {
