@@ -1,5 +1,11 @@
 // What can be wrong or unusual about a request, one thing each.
-import type { DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import {
+  ScalarType,
+  type DescField,
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+} from "@bufbuild/protobuf";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import type { Random } from "../support/random.ts";
 import { frame, type MethodName } from "../support/wire-formats.ts";
@@ -63,7 +69,7 @@ function fieldMutation(
   };
 }
 
-const isText = (field: DescField) => field.fieldKind === "scalar" && field.scalar === 9;
+const isText = (field: DescField) => field.fieldKind === "scalar" && field.scalar === ScalarType.STRING;
 const isEmail = (field: DescField) => field.name === "email" && isText(field);
 const isMessageField = (field: DescField) => field.fieldKind === "message";
 

@@ -127,7 +127,7 @@ function observeStatus(facts: Map<string, unknown>, fields: Readonly<Record<stri
       return {
         typeUrl,
         ...rest,
-        ...(requestId !== undefined && { requestId: withoutChance(String(requestId)) }),
+        ...(requestId !== undefined && { requestId: withoutChance(requestId as string) }),
       };
     }),
   );

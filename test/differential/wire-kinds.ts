@@ -1,5 +1,5 @@
 // The ways in which a call can be put on the wire, as data.
-import { fromJson, toBinary, type DescMessage, type JsonObject } from "@bufbuild/protobuf";
+import { fromJson, toBinary, type DescMessage, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import { frame, procedurePath, type MethodName } from "../support/wire-formats.ts";
 
@@ -59,7 +59,13 @@ export const wireKinds: readonly WireKind[] = [
   kind("gRPC-Web at the REST path", 2, "grpc-web", "application/grpc-web+proto", atRestPath),
 ];
 
-export const methodNames = UserService.methods.map(({ name }) => name) as MethodName[];
+export const methodNames = UserService.methods.map(({ name }) => name as MethodName);
+
+/** A mutation may have put anything where an id belongs. */
+function textOf(value: JsonValue | undefined): string {
+  if (value === undefined) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
 
 export function isFramed({ family }: WireKind): boolean {
   return family === "grpc" || family === "grpc-web";
@@ -118,7 +124,7 @@ export function placeMessage(draft: Draft): void {
   }
   const [verb, template] = route;
   draft.verb = verb;
-  draft.path = template.replace("{userId}", encodeURIComponent(String(draft.message["userId"] ?? "")));
+  draft.path = template.replace("{userId}", encodeURIComponent(textOf(draft.message["userId"])));
   if (template.includes("{userId}")) delete draft.message["userId"];
 }
 

@@ -20,7 +20,8 @@ export class World {
   /** Reads new users and codes off an answer. */
   learn(method: MethodName, request: JsonObject, answer: JsonObject): void {
     const createdId = at(answer, "userId") ?? at(answer, "id");
-    const userId = String(createdId ?? request["userId"]);
+    const id = createdId ?? request["userId"];
+    const userId = typeof id === "string" ? id : JSON.stringify(id);
     if (typeof createdId === "string") this.#userIds.push(createdId);
     const code = at(answer, "verificationCode") ?? at(answer, "emailCode");
     if (typeof code === "string") this.#codes.set(userId, code);

@@ -108,7 +108,7 @@ describe.each(clientKinds)("$name", ({ open }) => {
     expect(at(sent, "details", "sequence")).toBe("2");
     await expectVerifiedBy(userId, textAt(sent, "verificationCode"));
 
-    // Mails are sent in the order of their rows: had there been one, it would be here before the next user's.
+    // Had there been one, it would have been queued, and most likely sent, before the next user's.
     const next = await addUser();
     await call("SendEmailCode", { userId: next.userId });
     await recorder.waitForMail(next.address);
