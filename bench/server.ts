@@ -61,7 +61,15 @@ await store.execute(
 );
 
 // As in production, but into a file of no size.
-const logger = pino({ level: "info" }, pino.destination({ dest: "/dev/null", sync: false }));
+const logger = pino(
+  { level: "info" },
+  pino.destination({
+    dest: "/dev/null",
+    sync: false,
+    minLength: 4096,
+    periodicFlush: 100,
+  }),
+);
 const services = createServices({ store, environments });
 const callLog = new CallLog({ logger, metrics: new Metrics() });
 const handler = new ApiHandler({

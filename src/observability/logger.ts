@@ -51,16 +51,25 @@ function plainError(error: unknown): object {
   return { type, message, stack, ...(code !== undefined && { code: String(code) }) };
 }
 
+const BUFFERED_BYTES = 4_096;
+/** Longest time that a line waits for others. */
+const FLUSH_INTERVAL_MS = 100;
+
 /** One for all loggers of the process. */
 let stderr: pino.DestinationStream | undefined;
 
 /**
- * Lines that are logged while one is being written travel together with the next: a call does not wait for its line.
- * What is left at the exit, an uncaught exception's included, is written then.
+ * Lines travel together, so that a call does not pay for a write of its own. What is left at the exit, an uncaught
+ * exception's included, is written then; only SIGKILL takes the last lines along.
  */
 function bufferedStderr(): pino.DestinationStream {
   if (stderr !== undefined) return stderr;
-  const destination = pino.destination({ fd: 2, sync: false });
+  const destination = pino.destination({
+    fd: 2,
+    sync: false,
+    minLength: BUFFERED_BYTES,
+    periodicFlush: FLUSH_INTERVAL_MS,
+  });
   stderr = destination;
   process.on("exit", () => {
     try {

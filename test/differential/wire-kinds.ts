@@ -59,7 +59,7 @@ export const wireKinds: readonly WireKind[] = [
   kind("gRPC-Web at the REST path", 2, "grpc-web", "application/grpc-web+proto", atRestPath),
 ];
 
-export const methodNames = UserService.methods.map(({ name }) => name as MethodName);
+export const methodNames = UserService.methods.map(({ name }) => name);
 
 /** A mutation may have put anything where an id belongs. */
 function textOf(value: JsonValue | undefined): string {

@@ -74,9 +74,7 @@ export function encodeHeaders(headers: readonly (readonly [name: string, value: 
     const bytes = Buffer.from(text, "latin1");
     return Buffer.concat([hpackLength(bytes.length), bytes]);
   };
-  return Buffer.concat(
-    headers.flatMap(([name, value]) => [Buffer.from([0]), literal(name), literal(value)]),
-  );
+  return Buffer.concat(headers.flatMap(([name, value]) => [Buffer.from([0]), literal(name), literal(value)]));
 }
 
 /** A number with a prefix of seven bits. */

@@ -77,7 +77,20 @@ function jsonValue(field: DescField, random: Random, known: Known, depth: number
       case ScalarType.BYTES:
         return random.pick(["", "AAAA", "a", "-_", "====", "!"]);
       default:
-        return random.pick([0, 1, 10, 1_000, "3", 2 ** 32, 2 ** 64, -1, 0.5, "1e1", "0x1", "18446744073709551616"]);
+        return random.pick([
+          0,
+          1,
+          10,
+          1_000,
+          "3",
+          2 ** 32,
+          2 ** 64,
+          -1,
+          0.5,
+          "1e1",
+          "0x1",
+          "18446744073709551616",
+        ]);
     }
   };
   return field.fieldKind === "list" ? Array.from({ length: random.below(4) }, one) : one();
@@ -106,7 +119,8 @@ function fieldBytes(field: DescField, random: Random, known: Known, depth: numbe
     const wireType = random.below(8);
     return Buffer.concat([tag(field.number, wireType), random.bytes(random.below(12))]);
   }
-  const delimited = (bytes: Buffer) => Buffer.concat([tag(field.number, LENGTH), varint(bytes.length), bytes]);
+  const delimited = (bytes: Buffer) =>
+    Buffer.concat([tag(field.number, LENGTH), varint(bytes.length), bytes]);
   if (field.message !== undefined) return delimited(randomProtobuf(field.message, random, known, depth + 1));
   if (field.enum !== undefined) {
     return Buffer.concat([tag(field.number, VARINT), varint(random.pick([0, 1, 2, 3, 99, 0xffff_ffff]))]);
@@ -125,7 +139,10 @@ function fieldBytes(field: DescField, random: Random, known: Known, depth: numbe
     case ScalarType.SFIXED32:
       return Buffer.concat([tag(field.number, FIXED32), random.bytes(4)]);
     default:
-      return Buffer.concat([tag(field.number, VARINT), varint(random.pick([0, 1, 2, 10, 1_001, 0xffff_ffff]))]);
+      return Buffer.concat([
+        tag(field.number, VARINT),
+        varint(random.pick([0, 1, 2, 10, 1_001, 0xffff_ffff])),
+      ]);
   }
 }
 
