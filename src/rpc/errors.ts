@@ -58,7 +58,9 @@ export function toConnectError(error: unknown, requestId: string): ConnectError 
 
 export function failureToConnectError(of: Failure, cause?: unknown): ConnectError {
   const definition: FailureDefinition = failureCatalogue[of.name];
-  const error = new ConnectError(failureMessage(of), CODES[definition.code], undefined, undefined, cause);
+  // A text that quotes the request may end in half a character, which gRPC's percent-encoding knows no form of.
+  const text = failureMessage(of).toWellFormed();
+  const error = new ConnectError(text, CODES[definition.code], undefined, undefined, cause);
   error.details.push(...detailsOf(of, definition));
   return error;
 }

@@ -122,7 +122,9 @@ export class ConnectHandler {
         // Mostly a client that is gone.
         const code = Code[ConnectError.from(error).code];
         this.#logger.debug({ requestId: arrival.requestId, code }, "an answer could not be sent");
-        response.destroy();
+        // A response that waits behind another has no socket yet to destroy.
+        if ("stream" in request) response.destroy();
+        else request.socket.destroy();
       });
   }
 
@@ -156,7 +158,6 @@ export function routerOptions(
     requestGate(context) {
       const passage = context.values.get(PASSAGE);
       adoptRefusals(context, {
-        maxMessageBytes: limits.maxMessageBytes,
         isCall: () => passage.isCall,
         onRefusal: (error) => (passage.refusal = reasonOf(error)),
       });

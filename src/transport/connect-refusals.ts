@@ -9,49 +9,56 @@ import { Code, ConnectError, type createHandlerContext, type HandlerContext } fr
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { failureToConnectError } from "../rpc/errors.ts";
 import { failure, type Failure } from "../verification/failures.ts";
+import { MAX_MESSAGE_BYTES } from "./limits.ts";
 import { tooLarge } from "./unary/envelope.ts";
 
-/** A stream's handler runs before its messages are read: there only the text tells whose fault it is. */
-const ABOUT_THE_REQUEST = /^(parse binary: |cannot decode |protocol error: |received compressed envelope)/;
+/** Where a handler has been called, only the text tells whose fault it is. */
+const ABOUT_THE_REQUEST =
+  /^(parse binary: |cannot decode |protocol error: |received compressed envelope|decompression failed|message (size )?is larger )/;
 
 export interface RefusalOptions {
-  readonly maxMessageBytes: number;
   /** Whether the handler has been called. */
   readonly isCall: () => boolean;
   readonly onRefusal: (error: ConnectError) => void;
 }
 
 /** To be called before connect-node reads the request. */
-export function adoptRefusals(context: HandlerContext, options: RefusalOptions): void {
+export function adoptRefusals(context: HandlerContext, { isCall, onRefusal }: RefusalOptions): void {
   const controller = context as ReturnType<typeof createHandlerContext>;
-  const abort = controller.abort.bind(controller);
+  const { abort } = controller;
   controller.abort = (reason) => {
-    if (
-      reason instanceof ConnectError &&
-      (!options.isCall() || ABOUT_THE_REQUEST.test(reason.rawMessage)) &&
-      reason.findDetails(ErrorInfoSchema).length === 0
-    ) {
-      adopt(reason, options.maxMessageBytes);
-      options.onRefusal(reason);
+    if (reason instanceof ConnectError && !isCall()) {
+      adopt(reason);
+      onRefusal(reason);
     }
     abort(reason);
   };
 }
 
-function adopt(error: ConnectError, maxMessageBytes: number): void {
-  const found = failureOf(error, maxMessageBytes);
+/** For what a stream ended with: its handler runs before its messages are read. Changes the error where it is one. */
+export function adoptIfAboutRequest(error: unknown): void {
+  if (error instanceof ConnectError && ABOUT_THE_REQUEST.test(error.rawMessage)) adopt(error);
+}
+
+/** Whether the error is one of the failure catalogue's. */
+export function isOurs(error: unknown): boolean {
+  return error instanceof ConnectError && error.findDetails(ErrorInfoSchema).length > 0;
+}
+
+function adopt(error: ConnectError): void {
+  const found = isOurs(error) ? undefined : failureOf(error);
   if (found === undefined) return;
   const { code, rawMessage, details } = failureToConnectError(found);
   Object.assign(error, { code, rawMessage, details });
 }
 
-function failureOf({ code, rawMessage: text }: ConnectError, maxMessageBytes: number): Failure | undefined {
+function failureOf({ code, rawMessage: text }: ConnectError): Failure | undefined {
   switch (code) {
     case Code.InvalidArgument:
     case Code.Internal:
       return failure("REQUEST_MALFORMED", { text });
     case Code.ResourceExhausted:
-      return tooLarge(maxMessageBytes).failure;
+      return tooLarge(MAX_MESSAGE_BYTES).failure;
     case Code.Unimplemented:
       return failure(text.includes("compression") ? "ENCODING_NOT_SERVED" : "MESSAGE_COUNT_INVALID", {
         text,

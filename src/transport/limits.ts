@@ -53,7 +53,7 @@ export const LISTENER_LIMITS: ListenerLimits = {
   checkIntervalMs: 5 * SECOND_MS,
   /**
    * Connections at a time; further ones are closed at once. An idle one takes 2 to 4 KiB of JavaScript's heap, on HTTP/2
-   * up to 32 KiB of native memory besides (test/wire/hardening.test.ts prints it): all of them fit into 640 MiB, and into
+   * up to 32 KiB of native memory besides (measured, see docs/operations.md): all of them fit into 640 MiB, and into
    * the 20,000 open files that many systems allow a process.
    */
   maxConnections: 16_384,
@@ -84,7 +84,10 @@ export const HTTP2_OPTIONS: Http2ServerOptions = {
   streamResetRate: 100,
   /** Frames that break the protocol, before the connection ends: a client with a fault sends a few, not a flood. */
   maxSessionInvalidFrames: 100,
-  /** Streams refused for being more than allowed, before the connection ends: those on their way when it learns. */
+  /**
+   * Streams refused for being more than allowed, before the connection ends: those on their way when the client learns.
+   * A rapid reset in one breath ends by this, after as many streams again.
+   */
   maxSessionRejectedStreams: 256,
   /** Entries of a SETTINGS frame: HTTP/2 knows fewer than 10. */
   maxSettings: 32,

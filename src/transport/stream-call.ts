@@ -1,6 +1,7 @@
 /** Streams on their way through connect-node: they end when their client, their time or the server does. */
 import { Code, ConnectError, type StreamResponse, type UnaryResponse } from "@connectrpc/connect";
 import type { Chain, StreamCall } from "../rpc/chain.ts";
+import { adoptIfAboutRequest, isOurs } from "./connect-refusals.ts";
 
 type AnyResponse = UnaryResponse | StreamResponse;
 
@@ -17,8 +18,14 @@ export async function throughStream(
     if (!response.stream) return response;
     return { ...response, message: untilClosed(chain, call, signal, response.message) };
   } catch (error) {
-    throw chain.closed(call, error);
+    throw closed(chain, call, signal, error);
   }
+}
+
+function closed(chain: Chain, call: StreamCall, signal: AbortSignal, error: unknown): ConnectError {
+  adoptIfAboutRequest(error);
+  // Once the signal is given, what could not be read or written any more failed because of it.
+  return chain.closed(call, signal.aborted && !isOurs(error) ? cancellation(signal) : error);
 }
 
 /**
@@ -49,9 +56,7 @@ async function* untilClosed<Item>(
     chain.closed(call);
   } catch (error) {
     isClosed = true;
-    // Where a message could not be written the signal is given, and the error is the socket's.
-    const isOurs = error instanceof ConnectError || !signal.aborted;
-    throw chain.closed(call, isOurs ? error : cancellation(signal));
+    throw closed(chain, call, signal, error);
   } finally {
     signal.removeEventListener("abort", abort);
     // Nobody takes the rest.
@@ -60,7 +65,9 @@ async function* untilClosed<Item>(
   }
 }
 
-/** The client is gone, its time is up, or the server stops. */
+/** The client is gone, for whatever reason it gave, its time is up, or the server stops. */
 function cancellation({ reason }: AbortSignal): ConnectError {
-  return ConnectError.from(reason ?? "canceled", Code.Canceled);
+  const isTold =
+    reason instanceof ConnectError && [Code.DeadlineExceeded, Code.Unavailable].includes(reason.code);
+  return isTold ? reason : new ConnectError("the client closed the stream", Code.Canceled);
 }

@@ -1,10 +1,13 @@
 // Every client that people may bring does the whole errand: add a user, send a code in each of the three ways, verify.
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { clientKinds, type Outcome, type WireClient } from "../support/clients.ts";
 import { SmtpRecorder } from "../support/smtp-recorder.ts";
 import { at, textAt, type MethodName } from "../support/wire-formats.ts";
+
+// Longer than the recorder waits for a mail.
+jest.setTimeout(30_000);
 
 let recorder: SmtpRecorder;
 let application: TestApplication;

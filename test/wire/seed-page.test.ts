@@ -1,5 +1,5 @@
 // The page that the project started from, "Send code to verify user email", taken by its word.
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { exchangeHttp1, exchangeHttp2, type RawAnswer, type RawRequest } from "../support/raw-http.ts";
@@ -16,6 +16,9 @@ import {
   type Answer,
   type Format,
 } from "../support/wire-formats.ts";
+
+// Longer than the recorder waits for a mail.
+jest.setTimeout(30_000);
 
 let recorder: SmtpRecorder;
 let application: TestApplication;

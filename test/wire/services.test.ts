@@ -1,5 +1,5 @@
 // The calls beside the e-mail errand: users and their life cycle, reflection, health.
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { create, createFileRegistry, fromBinary, type DescMethod, type JsonObject } from "@bufbuild/protobuf";
 import {
   FileDescriptorProtoSchema,
@@ -27,6 +27,9 @@ import {
   type Format,
   type MethodName,
 } from "../support/wire-formats.ts";
+
+// Longer than the recorder waits for a mail.
+jest.setTimeout(30_000);
 
 let recorder: SmtpRecorder;
 let application: TestApplication;
