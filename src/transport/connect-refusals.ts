@@ -25,7 +25,7 @@ export interface RefusalOptions {
 /** To be called before connect-node reads the request. */
 export function adoptRefusals(context: HandlerContext, { isCall, onRefusal }: RefusalOptions): void {
   const controller = context as ReturnType<typeof createHandlerContext>;
-  const { abort } = controller;
+  const abort = controller.abort.bind(controller);
   controller.abort = (reason) => {
     if (reason instanceof ConnectError && !isCall()) {
       adopt(reason);
