@@ -4,8 +4,7 @@ export default {
   roots: ["<rootDir>/test"],
   // Floods of thousands of connections disturb the tests beside them: `npm run test:hardening` runs them alone.
   testPathIgnorePatterns: process.env.HARDENING === "on" ? [] : ["/test/wire/hardening"],
-  // A leaked handle must not hold up CI; elsewhere jest says so and waits.
-  forceExit: process.env.CI === "true",
+  globalTeardown: "<rootDir>/test/support/leak-guard.js",
   extensionsToTreatAsEsm: [".ts"],
   transform: {
     "\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2024" } }],
