@@ -176,7 +176,8 @@ async function run(parts: Parts): Promise<Application> {
     pages: pagesOf(parts, { environments, keyring, readiness, services, adminId: admin.serviceAccountId }),
     callLog,
     logger,
-    corsOrigins: config.corsOrigins ?? (useDevInbox ? "loopback" : []),
+    corsOrigins:
+      config.corsOrigins ?? (useDevInbox && listensOnLoopback(config.listen.host) ? "loopback" : []),
     directUnary: config.directUnary,
   });
   listener.serve(handler);
@@ -238,7 +239,7 @@ function choosesDevInbox({ devInbox, smtpServers, listen }: Config): boolean {
     );
   }
   if (hasSmtp) return false;
-  if (devInbox ?? isLoopback(urlHost(listen.host))) return true;
+  if (devInbox ?? listensOnLoopback(listen.host)) return true;
   throw new StartError(
     devInbox === false
       ? "mail has nowhere to go: COUNTERSIGN_DEV_INBOX is off; set COUNTERSIGN_SMTP_URL, for example smtp://user:pass@mail.example.com:587"
@@ -384,7 +385,7 @@ function pagesOf(
     }),
   );
   if (useDevInbox) {
-    const isOpen = isLoopback(urlHost(config.listen.host));
+    const isOpen = listensOnLoopback(config.listen.host);
     pages.set(
       "/inbox",
       createInboxPage({
@@ -400,6 +401,11 @@ async function isAdmin(request: Request, store: Store, adminId: string): Promise
   const [scheme, token] = (request.headers.get("authorization") ?? "").split(" ", 2);
   if (scheme?.toLowerCase() !== "bearer" || token === undefined) return false;
   return (await store.findAccessToken(hashToken(token)))?.serviceAccountId === adminId;
+}
+
+/** By the address that is bound: a wildcard is reached under loopback names too, and from everywhere else. */
+function listensOnLoopback(host: string): boolean {
+  return isLoopback(host.includes(":") ? `[${host}]` : host);
 }
 
 /** A host as URLs spell it: IPv6 in brackets, and a wildcard as the name that reaches it from here. */

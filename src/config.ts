@@ -325,7 +325,7 @@ const SETTINGS = {
     fallback: "on",
     example: "off",
     placeholder: "on|off",
-    help: "Serve plain unary calls directly; off serves everything through connect-node, at about a tenth of the speed.",
+    help: "Serve plain unary calls directly; off serves everything through connect-node, at a sixth to a third of the speed.",
   },
   shutdownGraceMs: {
     name: "SHUTDOWN_GRACE",

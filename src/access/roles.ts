@@ -20,10 +20,11 @@ export const ROLE_PERMISSIONS: Readonly<Record<string, readonly Permission[]>> =
   ORG_USER_SELF_MANAGER: ["user.self.delete"],
 };
 
-/** A role that is not known grants nothing. */
+/** A role that is not known grants nothing, nor does an organization's role without its organization. */
 export function grantsOf(roles: readonly RoleGrant[]): Grant[] {
   return roles.map(({ role, organizationId }) => ({
-    permissions: ROLE_PERMISSIONS[role] ?? [],
+    permissions:
+      role.startsWith("ORG_") && organizationId === undefined ? [] : (ROLE_PERMISSIONS[role] ?? []),
     ...(organizationId !== undefined && { organizationId }),
   }));
 }

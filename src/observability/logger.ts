@@ -1,4 +1,5 @@
 /** The log: one line of JSON per event on stderr, or the same made readable for people. */
+import { writeSync } from "node:fs";
 import pino from "pino";
 import pinoPretty from "pino-pretty";
 
@@ -51,7 +52,10 @@ function plainError(error: unknown): object {
   return { type, message, stack, ...(code !== undefined && { code: String(code) }) };
 }
 
+const STDERR = 2;
 const BUFFERED_BYTES = 4_096;
+/** What a slow reader may leave waiting; the lines beyond are dropped. */
+const MAX_WAITING_BYTES = 1024 * 1024;
 /** Longest time that a line waits for others. */
 const FLUSH_INTERVAL_MS = 100;
 
@@ -64,21 +68,25 @@ let stderr: pino.DestinationStream | undefined;
  */
 function bufferedStderr(): pino.DestinationStream {
   if (stderr !== undefined) return stderr;
-  const destination = pino.destination({
-    fd: 2,
-    sync: false,
-    minLength: BUFFERED_BYTES,
-    periodicFlush: FLUSH_INTERVAL_MS,
-  });
-  stderr = destination;
-  process.on("exit", () => {
+  let waiting = Buffer.alloc(0);
+  const flush = () => {
     try {
-      destination.flushSync();
-    } catch {
-      // stderr is gone: there is nobody left to tell.
+      while (waiting.length > 0) waiting = waiting.subarray(writeSync(STDERR, waiting));
+    } catch (error) {
+      // A reader that is slow gets the lines later. One that is gone must not keep the process from ending.
+      const isSlow = (error as NodeJS.ErrnoException).code === "EAGAIN";
+      if (!isSlow || waiting.length > MAX_WAITING_BYTES) waiting = Buffer.alloc(0);
     }
-  });
-  return destination;
+  };
+  setInterval(flush, FLUSH_INTERVAL_MS).unref();
+  process.on("exit", flush);
+  stderr = {
+    write(line) {
+      waiting = Buffer.concat([waiting, Buffer.from(line)]);
+      if (waiting.length >= BUFFERED_BYTES) flush();
+    },
+  };
+  return stderr;
 }
 
 /** In this process and synchronous, unlike pino-pretty as a transport, which is a worker thread. */

@@ -54,8 +54,6 @@ export interface Facts {
   readonly buckets: ReadonlyMap<string, number>;
 }
 
-export const NO_FACTS: Facts = { claims: new Map(), organizations: new Set(), buckets: new Map() };
-
 export function claimText({ scope, value }: ClaimKey): string {
   return `${scope}:${value}`;
 }
