@@ -6,7 +6,12 @@ import type { Store } from "../store/store.ts";
 import type { UserFilter } from "../store/user-query.ts";
 import { checkPermission, type Caller } from "../verification/caller.ts";
 import { failure, FailureError, type FailureName } from "../verification/failures.ts";
-import type { LifeCycleCommandType, UserCommand, UserReply } from "../verification/user/commands.ts";
+import type {
+  LifeCycleCommandType,
+  UserCommand,
+  UserReply,
+  Verification,
+} from "../verification/user/commands.ts";
 import { exists } from "../verification/user/state.ts";
 import type { Call } from "./call.ts";
 import { ORGANIZATION_HEADER } from "./chain.ts";
@@ -34,7 +39,8 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
     command: UserCommand & { readonly userId: string },
     call: Call,
   ): Promise<{ readonly reply: UserReply; readonly code: string | undefined }> {
-    const { env, code } = environments.withNewCode(call.caller, command.userId);
+    const isMailed = verificationIn(command)?.kind === "send";
+    const { env, code } = environments.withNewCode(call.caller, command.userId, isMailed);
     const reply: UserReply = await store.execute(command, env);
     return { reply, code: reply.returnsCode ? code : undefined };
   }
@@ -173,6 +179,11 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
     unlockUser: ({ userId }, call) => runLifeCycle("user.unlock", userId, call),
     deleteUser: ({ userId }, call) => runLifeCycle("user.delete", userId, call),
   };
+}
+
+function verificationIn(command: UserCommand): Verification | undefined {
+  if ("verification" in command) return command.verification;
+  return "email" in command ? command.email?.verification : undefined;
 }
 
 /** Whose wrong tries are counted together. */

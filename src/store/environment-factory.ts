@@ -1,7 +1,7 @@
 /** Makes what a decision may not make itself: the time, fresh ids and codes, the MACs of a submitted code. */
 import type { Caller } from "../verification/caller.ts";
 import { drawCode, type CodeMac } from "../verification/code.ts";
-import type { Environment, Policy } from "../verification/environment.ts";
+import type { Environment, NewCode, NewDelivery, Policy } from "../verification/environment.ts";
 import type { IdentifierFactory, RandomBytes } from "./identifiers.ts";
 import type { Keyring } from "./keyring.ts";
 
@@ -39,16 +39,22 @@ export class EnvironmentFactory {
     return { nowMs: this.#sources.nowMs(), policy: this.#sources.policy, caller };
   }
 
-  /** For commands that may issue a code to the user; the code itself stays with the caller of this function. */
-  withNewCode(caller: Caller, userId: string): { readonly env: Environment; readonly code: string } {
+  /**
+   * For commands that may issue a code to the user; the code itself stays with the caller of this function.
+   *
+   * @param isMailed whether the command may queue a mail with it: sealing it costs more than all the rest here
+   */
+  withNewCode(
+    caller: Caller,
+    userId: string,
+    isMailed = true,
+  ): { readonly env: Environment; readonly code: string } {
     const { identifiers, keyring, codeAlphabet, codeLength, randomBytes } = this.#sources;
     const code = drawCode(codeAlphabet, codeLength, randomBytes);
-    const deliveryId = identifiers.random();
-    const newCode = {
+    const newCode: NewCode = {
       codeId: identifiers.random(),
-      deliveryId,
       mac: keyring.mac(userId, code),
-      sealed: keyring.seal(code, deliveryId),
+      ...(isMailed && { delivery: this.#newDelivery(code) }),
     };
     return { env: { ...this.plain(caller), newCode }, code };
   }
@@ -56,5 +62,10 @@ export class EnvironmentFactory {
   /** What VerifyEmail compares: empty for an empty code. */
   candidateMacs(userId: string, code: string): readonly CodeMac[] {
     return code === "" ? [] : this.#sources.keyring.candidateMacs(userId, code);
+  }
+
+  #newDelivery(code: string): NewDelivery {
+    const deliveryId = this.#sources.identifiers.random();
+    return { deliveryId, sealedCode: this.#sources.keyring.seal(code, deliveryId) };
   }
 }

@@ -19,10 +19,15 @@ export interface Policy {
 /** A freshly drawn code in the two forms that may be stored. */
 export interface NewCode {
   readonly codeId: string;
-  readonly deliveryId: string;
   readonly mac: CodeMac;
+  /** For a mail; present where the command may send one. */
+  readonly delivery?: NewDelivery;
+}
+
+export interface NewDelivery {
+  readonly deliveryId: string;
   /** The code sealed with AES-256-GCM, the deliveryId as additional data, base64. */
-  readonly sealed: string;
+  readonly sealedCode: string;
 }
 
 export interface Environment {

@@ -80,7 +80,7 @@ export class TestOutbox {
     const { env, code } = this.environments.withNewCode({ kind: "system" }, userId);
     const verification = { kind: "send" } as const;
     await this.store.execute({ type: "email.sendCode", userId, verification }, env);
-    return { code, codeId: env.newCode?.codeId ?? "", deliveryId: env.newCode?.deliveryId ?? "" };
+    return { code, codeId: env.newCode?.codeId ?? "", deliveryId: env.newCode?.delivery?.deliveryId ?? "" };
   }
 
   async verify(userId: string, code: string): Promise<void> {

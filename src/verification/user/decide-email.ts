@@ -181,14 +181,15 @@ function verificationEvents(
     },
   };
   if (verification.kind === "return") return { events: [added], outbox: [] };
+  if (newCode.delivery === undefined)
+    throw new TypeError("a command that mails a code needs newCode.delivery");
   const mail: OutboxEntry = {
-    deliveryId: newCode.deliveryId,
+    ...newCode.delivery,
     codeId: newCode.codeId,
     userId: owner.userId,
     organizationId: owner.organizationId,
     recipient: address,
     urlTemplate,
-    sealedCode: newCode.sealed,
     expiresAtMs: nowMs + policy.codeTtlMs,
   };
   return { events: [added], outbox: [mail] };

@@ -42,10 +42,14 @@ test("a plain environment is the time of the call, the policy and the caller, wi
 
 test("a new code opens from its sealed form, under its own delivery only", () => {
   const { env, code } = factory.withNewCode(SYSTEM, "user-1");
-  const { sealed, deliveryId, codeId } = newCodeOf(env);
-  expect(keyring.open(sealed, deliveryId)).toBe(code);
-  expect(() => keyring.open(sealed, codeId)).toThrow();
+  const { delivery, codeId } = newCodeOf(env);
+  expect(keyring.open(delivery.sealedCode, delivery.deliveryId)).toBe(code);
+  expect(() => keyring.open(delivery.sealedCode, codeId)).toThrow();
   expect(env).toMatchObject({ nowMs: clock.nowMs, policy: POLICY, caller: SYSTEM });
+});
+
+test("a code that goes to the caller is not sealed at all", () => {
+  expect(factory.withNewCode(SYSTEM, "user-1", false).env.newCode).not.toHaveProperty("delivery");
 });
 
 test("its MAC matches the candidates of that code by that user, and of nothing else", () => {
@@ -75,7 +79,7 @@ test("codes have the length and the alphabet asked for", () => {
 
 test("every code has its own ids, which are not each other's", () => {
   const codes = Array.from({ length: 100 }, () => newCodeOf(factory.withNewCode(SYSTEM, "u").env));
-  const ids = codes.flatMap(({ codeId, deliveryId }) => [codeId, deliveryId]);
+  const ids = codes.flatMap(({ codeId, delivery }) => [codeId, delivery.deliveryId]);
   expect(new Set(ids).size).toBe(200);
 });
 
@@ -86,6 +90,7 @@ test("new ids increase", () => {
 });
 
 function newCodeOf(env: ReturnType<EnvironmentFactory["withNewCode"]>["env"]) {
-  if (env.newCode === undefined) throw new Error("the environment has no new code");
-  return env.newCode;
+  const { newCode } = env;
+  if (newCode?.delivery === undefined) throw new Error("the environment has no new code for a mail");
+  return { ...newCode, delivery: newCode.delivery };
 }

@@ -9,5 +9,6 @@ export function mac(code: string, keyId = "key2"): CodeMac {
 }
 
 export function newCode(n: number): NewCode {
-  return { codeId: `code${n}`, deliveryId: `delivery${n}`, mac: mac(`CODE${n}`), sealed: `sealed${n}` };
+  const delivery = { deliveryId: `delivery${n}`, sealedCode: `sealed${n}` };
+  return { codeId: `code${n}`, mac: mac(`CODE${n}`), delivery };
 }
