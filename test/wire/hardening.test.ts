@@ -193,12 +193,13 @@ describe("time-outs", () => {
     const { host, port } = application;
     const socket = createConnection({ host, port, allowHalfOpen: true });
     socket.on("error", () => {}).resume();
+    const closed = new Promise((resolve) => socket.once("close", resolve));
     socket.write(GREETING);
     await once(socket, "end");
     const startedMs = performance.now();
     // Bytes for a connection that is no more are answered with a reset.
     const drip = setInterval(() => socket.write(PING), DRIP_MS);
-    await new Promise((resolve) => socket.once("close", resolve));
+    await closed;
     clearInterval(drip);
     expectAfter(performance.now() - startedMs, SHORT.firstBytesTimeoutMs);
   });
