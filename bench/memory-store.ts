@@ -9,6 +9,7 @@ import {
 import {
   claimText,
   type AggregateHead,
+  type BucketUse,
   type ClaimKey,
   type FactKey,
   type Facts,
@@ -33,7 +34,7 @@ export function createMemoryStore(): Store {
     const facts = {
       claims: new Map<string, string>(),
       organizations: new Set<string>(),
-      buckets: new Map<string, number>(),
+      buckets: new Map<string, BucketUse>(),
     };
     for (const key of keys) {
       if (key.kind === "claim") {

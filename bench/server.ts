@@ -20,6 +20,7 @@ import { ApiHandler } from "../src/transport/api-handler.ts";
 import { Listener } from "../src/transport/listener.ts";
 import { UNAMBIGUOUS_ALPHABET } from "../src/verification/code.ts";
 import { createMemoryStore } from "./memory-store.ts";
+import { BENCH_POLICY } from "./policy.ts";
 
 export const USER_ID = "bench";
 
@@ -32,13 +33,7 @@ const environments = new EnvironmentFactory({
   randomBytes,
   identifiers: new IdentifierFactory(Date.now, randomBytes),
   keyring: new Keyring([randomBytes(32)], randomBytes),
-  policy: {
-    codeTtlMs: 3_600_000,
-    maxAttemptsPerClient: 5,
-    maxAttemptsPerCode: 50,
-    defaultUrlTemplate: "https://bench.example/verify?code={{.Code}}&userId={{.UserID}}",
-    links: { allowedHosts: undefined },
-  },
+  policy: BENCH_POLICY,
   codeAlphabet: UNAMBIGUOUS_ALPHABET,
   codeLength: 6,
 });

@@ -5,11 +5,10 @@ import { Authenticator } from "./access/authenticator.ts";
 import { bootstrap } from "./access/bootstrap.ts";
 import { hashToken } from "./access/token.ts";
 import type { Config, TlsFiles } from "./config.ts";
-import { DevInboxTransport, readInbox } from "./mail/dev-inbox.ts";
+import { createInboxKeeper, readInbox } from "./mail/dev-inbox.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
-import type { MailTransport } from "./mail/mail-transport.ts";
-import { createComposer } from "./mail/message.ts";
-import { SmtpTransport } from "./mail/smtp-transport.ts";
+import type { MailRoute } from "./mail/mail-route.ts";
+import { MailThread } from "./mail/thread/mail-thread.ts";
 import type { Logger } from "./observability/logger.ts";
 import { serveMetrics } from "./observability/metrics-listener.ts";
 import { Metrics, type StoreSample } from "./observability/metrics.ts";
@@ -152,18 +151,13 @@ async function run(parts: Parts): Promise<Application> {
     tokenFile,
   });
 
-  const transport = useDevInbox
-    ? new DevInboxTransport({ store, keyring, ...sources })
-    : smtpTransport(config, logger);
-  const dispatcher = new Dispatcher({
-    store,
-    environments,
-    keyring,
-    transport,
-    compose: createComposer(config.mailFrom),
+  const gateway = new MailThread({
+    route: mailRouteOf(config, useDevInbox),
+    composer: { from: config.mailFrom },
+    keep: createInboxKeeper({ store, keyring, ...sources }),
     logger,
-    metrics,
   });
+  const dispatcher = new Dispatcher({ store, environments, keyring, gateway, logger, metrics });
 
   const readiness = new Readiness({ store, hasKey: () => fitsKeyring(store, keyring) });
   const callLog = new CallLog({ logger, metrics });
@@ -197,7 +191,7 @@ async function run(parts: Parts): Promise<Application> {
       listener.close(config.shutdownGraceMs, () => handler.endStreams()),
       dispatcher.stop(config.shutdownGraceMs),
     ]);
-    await transport.close();
+    await gateway.close();
     await metricsEndpoint?.close();
     await store.close();
   }
@@ -205,7 +199,7 @@ async function run(parts: Parts): Promise<Application> {
     url,
     adminTokenPath: config.adminToken === undefined ? tokenFile : undefined,
     databasePath: config.databasePath,
-    mailDescription: transport.description,
+    mailDescription: gateway.description,
     inboxUrl: useDevInbox ? `${url}/inbox` : undefined,
     metricsUrl: metricsEndpoint?.url,
     async reloadCertificate() {
@@ -329,19 +323,20 @@ function policyOf(config: Config, publicUrl: string): Policy {
     codeTtlMs: config.codeTtlMs,
     maxAttemptsPerClient: config.codeMaxAttempts,
     maxAttemptsPerCode: config.codeMaxAttempts * ATTEMPTS_IN_ALL_FACTOR,
+    maxFailuresPerDay: config.maxFailuresPerDay,
+    liveCodes: config.liveCodes,
     defaultUrlTemplate: `${publicUrl}/verify?code={{.Code}}&orgId={{.OrgID}}&userId={{.UserID}}`,
     links: { allowedHosts: config.urlTemplateHosts },
   };
 }
 
-function smtpTransport(config: Config, logger: Logger): MailTransport {
-  return new SmtpTransport({
-    relays: config.smtpServers.map(({ password, ...server }) => ({
-      ...server,
-      ...(password !== undefined && { password: password.reveal() }),
-    })),
-    logger,
-  });
+function mailRouteOf(config: Config, useDevInbox: boolean): MailRoute {
+  if (useDevInbox) return { kind: "inbox" };
+  const relays = config.smtpServers.map(({ password, ...server }) => ({
+    ...server,
+    ...(password !== undefined && { password: password.reveal() }),
+  }));
+  return { kind: "smtp", relays };
 }
 
 interface PageParts {

@@ -13,6 +13,7 @@ import type { LogFormat, LogLevel } from "./observability/logger.ts";
 import { Secret } from "./observability/secret.ts";
 import { UNAMBIGUOUS_ALPHABET } from "./verification/code.ts";
 import { mailboxLimitProblem, parseMailbox } from "./verification/email-address.ts";
+import { isLoopback } from "./verification/url-template.ts";
 
 /** What `serve` runs with. Deeply frozen. Undefined means: not set, and app.ts decides. */
 export interface Config {
@@ -28,12 +29,22 @@ export interface Config {
   readonly adminToken: Secret | undefined;
   /** Keys of 32 bytes, newest first, at least one. Undefined: made at the first start. */
   readonly secretKeys: readonly Secret<Uint8Array>[] | undefined;
+  /** The file that `secretKeys` were read from, where they were read from one. */
+  readonly secretKeyFile: string | undefined;
   /** SMTP servers in the order in which they are tried. Default: none. */
   readonly smtpServers: readonly SmtpServer[];
-  /** Whether mail goes to the dev inbox. Undefined: on while the listener is loopback and no SMTP is set. */
+  /** Where mails are posted instead of sent. Default: nowhere. */
+  readonly mailWebhook: MailWebhook | undefined;
+  /** Whether mail goes to the dev inbox. Undefined: on while the listener is loopback and no SMTP or webhook is set. */
   readonly devInbox: boolean | undefined;
   /** Default: Countersign <no-reply@localhost>. */
   readonly mailFrom: Sender;
+  /** The language of mails to readers who ask for none that there is: a tag of BCP 47. Default: en. */
+  readonly defaultLanguage: string;
+  /** Folder of the operator's mail texts and templates. Undefined: none. */
+  readonly mailTemplates: string | undefined;
+  /** Whether mails have a link beside the code. Default: true. */
+  readonly mailLink: boolean;
   /** Symbols per code, 4 to 20. Default: 6. Length and alphabet together give 19 bits of entropy or more (six digits have 19.9). */
   readonly codeLength: number;
   /** 2 or more distinct printable ASCII symbols. Default: UNAMBIGUOUS_ALPHABET. */
@@ -42,6 +53,10 @@ export interface Config {
   readonly codeTtlMs: number;
   /** Wrong tries per code and client, 1 to 1000; ten times that per code by all clients together. Default: 5. */
   readonly codeMaxAttempts: number;
+  /** How many of the newest codes work, 1 to 5; they share one budget of tries. Default: 1. */
+  readonly liveCodes: number;
+  /** Wrong tries per address and day, up to 100,000; 0 for no such limit. Default: 100. */
+  readonly maxFailuresPerDay: number;
   /**
    * Hosts that links of callers may lead to: `host`, `host:port` or `*.example.com`, spelled as WHATWG URL does.
    * Undefined: any https host, and http on loopback.
@@ -89,6 +104,15 @@ export interface SmtpServer {
   readonly password?: Secret;
 }
 
+export interface MailWebhook {
+  /** `https:`, or `http:` to loopback; its path and query may hold a token. */
+  readonly url: Secret;
+  /** Keys of the signatures, 24 to 64 bytes each, at least one. */
+  readonly secrets: readonly Secret<Uint8Array>[];
+  /** Whether the host may be one that the internet does not reach. Default: false. */
+  readonly allowPrivate: boolean;
+}
+
 export interface Sender {
   /** Empty when there is only an address. */
   readonly name: string;
@@ -104,6 +128,9 @@ const PREFIX = "COUNTERSIGN_";
 const MIN_CODE_ENTROPY_BITS = 19;
 const MIN_ADMIN_TOKEN_LENGTH = 32;
 const SECRET_KEY_BYTES = 32;
+// Standard Webhooks 1.0.0, section "Signature scheme": 192 to 512 bits.
+const MIN_WEBHOOK_SECRET_BYTES = 24;
+const MAX_WEBHOOK_SECRET_BYTES = 64;
 const MAX_SHOWN_VALUE_LENGTH = 60;
 
 const SECOND_MS = 1000;
@@ -202,13 +229,42 @@ const SETTINGS = {
     help: "SMTP server, `smtp://` (port 587) or `smtps://` (port 465), credentials percent-encoded and sent over TLS only (STARTTLS, but on loopback); several, separated by commas, are tried in order.",
     confidential: true,
   },
+  mailWebhookUrl: {
+    name: "MAIL_WEBHOOK_URL",
+    schema: parsed(parseWebhookUrl),
+    unset: "none",
+    example: "https://mailer.example.com/countersign",
+    placeholder: "url",
+    help: "HTTP provider that mails are posted to instead of SMTP, `https://` (`http://` to loopback only); redirects are not followed.",
+    confidential: true,
+  },
+  mailWebhookSecret: {
+    name: "MAIL_WEBHOOK_SECRET",
+    schema: parsed(parseWebhookSecrets),
+    unset: "none",
+    example: "whsec_$(openssl rand -base64 32)",
+    placeholder: "secrets",
+    help: `Secret that signs what is posted there (Standard Webhooks): \`whsec_\` and ${MIN_WEBHOOK_SECRET_BYTES} to ${MAX_WEBHOOK_SECRET_BYTES} bytes in base64; several, separated by spaces, all sign.`,
+    confidential: true,
+  },
+  mailWebhookPrivate: {
+    name: "MAIL_WEBHOOK_PRIVATE",
+    schema: v.pipe(
+      oneOf(["on", "off"]),
+      v.transform((text) => text === "on"),
+    ),
+    fallback: "off",
+    example: "on",
+    placeholder: "on|off",
+    help: "Let the provider's name resolve to private and loopback addresses, such as those of Kubernetes services.",
+  },
   devInbox: {
     name: "DEV_INBOX",
     schema: v.pipe(
       oneOf(["on", "off"]),
       v.transform((text) => text === "on"),
     ),
-    unset: "on while the listener is loopback and no SMTP server is set",
+    unset: "on while the listener is loopback and neither an SMTP server nor an HTTP provider is set",
     example: "off",
     placeholder: "on|off",
     help: "Keep mails in an inbox at `/inbox` instead of sending them.",
@@ -220,6 +276,33 @@ const SETTINGS = {
     example: "Example Accounts <accounts@example.com>",
     placeholder: "mailbox",
     help: "Sender of the mails.",
+  },
+  defaultLanguage: {
+    name: "DEFAULT_LANGUAGE",
+    schema: parsed(parseLanguageTag),
+    fallback: "en",
+    example: "de",
+    placeholder: "tag",
+    help: "Language of the mails to people who prefer none of those that there are (en, de, fr, es, it, pt, nl, pl, ja, zh and what the folder below adds).",
+  },
+  mailTemplates: {
+    name: "MAIL_TEMPLATES",
+    schema: parsed(parsePath),
+    unset: "none",
+    example: "/etc/countersign/mail",
+    placeholder: "path",
+    help: "Folder of your own mail texts and templates (docs/mail.md).",
+  },
+  mailLink: {
+    name: "MAIL_LINK",
+    schema: v.pipe(
+      oneOf(["on", "off"]),
+      v.transform((text) => text === "on"),
+    ),
+    fallback: "on",
+    example: "off",
+    placeholder: "on|off",
+    help: "Whether mails have a link and a button beside the code.",
   },
   codeLength: {
     name: "CODE_LENGTH",
@@ -258,6 +341,22 @@ const SETTINGS = {
     example: "10",
     placeholder: "count",
     help: "Wrong tries per code and client, 1 to 1000; ten times that per code by all clients together.",
+  },
+  liveCodes: {
+    name: "LIVE_CODES",
+    schema: wholeNumber(1, 5),
+    fallback: "1",
+    example: "2",
+    placeholder: "count",
+    help: "How many of the newest codes work at a time, 1 to 5; they share one budget of wrong tries.",
+  },
+  maxFailuresPerDay: {
+    name: "FAILURES_PER_DAY",
+    schema: wholeNumber(0, 100_000),
+    fallback: "100",
+    example: "30",
+    placeholder: "count",
+    help: "Wrong tries per address and day, whatever the user, the code and the client, up to 100000; 0 for no such limit.",
   },
   urlTemplateHosts: {
     name: "URL_TEMPLATE_HOSTS",
@@ -406,15 +505,33 @@ export function loadConfig(
   return { ok: true, config: deepFreeze(assemble(complete)), warnings: unknown.warnings };
 }
 
-function assemble({ secretKey, secretKeyFile, tlsCert, tlsKey, ...values }: Values): Config {
+function assemble({
+  secretKey,
+  secretKeyFile,
+  tlsCert,
+  tlsKey,
+  mailWebhookUrl,
+  mailWebhookSecret,
+  mailWebhookPrivate,
+  ...values
+}: Values): Config {
   return {
     ...values,
+    mailWebhook:
+      mailWebhookUrl === undefined || mailWebhookSecret === undefined
+        ? undefined
+        : {
+            url: new Secret(mailWebhookUrl.href),
+            secrets: mailWebhookSecret,
+            allowPrivate: mailWebhookPrivate,
+          },
     tls:
       tlsCert === undefined || tlsKey === undefined
         ? undefined
         : { certificateFile: tlsCert.path, keyFile: tlsKey.path },
     databasePath: values.databasePath ?? join(values.dataDir, "countersign.db"),
-    secretKeys: secretKey ?? secretKeyFile,
+    secretKeys: secretKey ?? secretKeyFile?.keys,
+    secretKeyFile: secretKeyFile?.path,
     smtpServers: values.smtpServers ?? [],
   };
 }
@@ -450,6 +567,7 @@ function conflicts(
     );
   }
   problems.push(...tlsConflicts(values, env, flags));
+  problems.push(...webhookConflicts(values, env, flags));
   const { codeLength, codeAlphabet } = values;
   if (codeLength !== undefined && codeAlphabet !== undefined) {
     const bitsPerSymbol = Math.log2(codeAlphabet.length);
@@ -490,6 +608,44 @@ function tlsConflicts(
   ];
 }
 
+function webhookConflicts(
+  { mailWebhookUrl, mailWebhookPrivate }: Partial<Values>,
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const {
+    mailWebhookUrl: url,
+    mailWebhookSecret: secret,
+    mailWebhookPrivate: isPrivate,
+    smtpServers,
+  } = SETTINGS;
+  const isSet = (setting: Setting) => readSetting(setting, env, flags) !== undefined;
+  const problems: string[] = [];
+  if (isSet(url) !== isSet(secret)) {
+    const [one, other] = isSet(url) ? [url, secret] : [secret, url];
+    const missing = PREFIX + other.name;
+    problems.push(
+      `${PREFIX}${one.name}: set without ${missing}: set both or none; example: ${missing}=${quoted(other.example)}`,
+    );
+  }
+  if (isSet(url) && isSet(smtpServers)) {
+    const variable = PREFIX + url.name;
+    problems.push(
+      `${PREFIX}${smtpServers.name}: set together with ${variable}, and mail goes one way only: keep one of them; ` +
+        `example: ${variable}=${url.example}`,
+    );
+  }
+  // Names are looked up, and what they resolve to is checked like any other: only an address says for sure.
+  if (mailWebhookPrivate === false && /^(?:.*\.)?localhost$/.test(mailWebhookUrl?.hostname ?? "")) {
+    const variable = PREFIX + isPrivate.name;
+    problems.push(
+      `${PREFIX}${url.name}: the value leads to this machine by its name, which wants ${variable}=on ` +
+        `(an address such as 127.0.0.1 does not); example: ${variable}=${isPrivate.example}`,
+    );
+  }
+  return problems;
+}
+
 /** `COUNTERSIGN_CODE_LENGTH: "x" is not a whole number; example: COUNTERSIGN_CODE_LENGTH=8` */
 function problemLine(setting: Setting, fault: string, given: Given | undefined): string {
   const variable = PREFIX + setting.name;
@@ -510,7 +666,9 @@ function shown(text: string): string {
 
 /** As a shell would have to be given it. */
 function quoted(example: string): string {
-  return /[\s<>*]/.test(example) ? `'${example}'` : example;
+  if (!/[\s<>*]/.test(example)) return example;
+  // Single quotes would keep the shell from running what makes the value.
+  return example.includes("$(") ? `"${example}"` : `'${example}'`;
 }
 
 function flagOf(setting: Setting): string {
@@ -759,11 +917,11 @@ function parseOrigins(text: string): readonly string[] | Fault {
   return origins;
 }
 
-function readSecretKeys(path: string): readonly Secret<Uint8Array>[] | Fault {
+function readSecretKeys(path: string): { path: string; keys: readonly Secret<Uint8Array>[] } | Fault {
   const content = readText(path);
   if (content instanceof Fault) return content;
   const keys = parseSecretKeys(content);
-  return keys instanceof Fault ? new Fault(`names a file whose content ${keys.text}`) : keys;
+  return keys instanceof Fault ? new Fault(`names a file whose content ${keys.text}`) : { path, keys };
 }
 
 function parseSmtpServers(text: string): readonly SmtpServer[] | Fault {
@@ -810,6 +968,41 @@ function parseSmtpServer(text: string): SmtpServer | Fault {
   return user === "" ? server : { ...server, user, password: new Secret(password) };
 }
 
+function parseWebhookUrl(text: string): URL | Fault {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:\/\//i.test(text) || /\s/.test(text))
+    return new Fault("is not an https:// URL");
+  if (url.username !== "" || url.password !== "") {
+    return new Fault("has credentials, which are not sent: what is posted is signed instead");
+  }
+  if (url.hash !== "") return new Fault("has a fragment (#), which is not sent");
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  if (!isHost(host) && isIP(host) !== 6) return new Fault("has neither an IP address nor a host name");
+  if (url.port === "0") return new Fault("has port 0");
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+    return new Fault("is http:// beyond this machine, and codes are sent over https:// only");
+  }
+  return url;
+}
+
+function parseWebhookSecrets(text: string): readonly Secret<Uint8Array>[] | Fault {
+  const entries = text.split(/\s+/);
+  const keys: Buffer[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const place = `(secret ${index + 1} of ${entries.length})`;
+    const [, base64 = ""] = /^whsec_([\w+/-]+={0,2})$/.exec(entry) ?? [];
+    const key = Buffer.from(base64, "base64");
+    if (key.length < MIN_WEBHOOK_SECRET_BYTES || key.length > MAX_WEBHOOK_SECRET_BYTES) {
+      return new Fault(
+        `is not whsec_ and ${MIN_WEBHOOK_SECRET_BYTES} to ${MAX_WEBHOOK_SECRET_BYTES} bytes in base64 ${place}`,
+      );
+    }
+    if (keys.some((other) => other.equals(key))) return new Fault(`has the same secret twice ${place}`);
+    keys.push(key);
+  }
+  return keys.map((key) => new Secret<Uint8Array>(key));
+}
+
 /** Undefined when broken, or when it holds control characters: NUL, for one, would end a field of SASL PLAIN. */
 function percentDecoded(text: string): string | undefined {
   try {
@@ -830,6 +1023,15 @@ function parseSender(text: string): Sender | Fault {
     content.replace(/\\(.)/gu, "$1"),
   );
   return { name, address };
+}
+
+/** In its canonical spelling. */
+function parseLanguageTag(text: string): string | Fault {
+  try {
+    return new Intl.Locale(text).toString();
+  } catch {
+    return new Fault("is not a language tag, such as de or pt-BR");
+  }
 }
 
 function parseHosts(text: string): readonly string[] | Fault {

@@ -1,5 +1,7 @@
 /** argv -> command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. */
 import { Command, CommanderError } from "commander";
+import { defineMail } from "./cli/mail.ts";
+import { defineKeys } from "./cli/keys.ts";
 import { defineServe } from "./cli/serve.ts";
 import { packageVersion } from "./observability/package-version.ts";
 
@@ -21,6 +23,16 @@ export async function main(argv: readonly string[]): Promise<number> {
     .showHelpAfterError("(--help lists what there is)");
   defineServe(program, {
     version,
+    end: (code) => {
+      exitCode = code;
+    },
+  });
+  defineKeys(program, {
+    end: (code) => {
+      exitCode = code;
+    },
+  });
+  defineMail(program, {
     end: (code) => {
       exitCode = code;
     },

@@ -3,37 +3,54 @@
  *
  * Mails take the same path here as to any relay: queued, claimed, checked, composed, handed over.
  */
-import type { Logger } from "pino";
+import type { Logger } from "../observability/logger.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
-import type { MailTransport, SendOutcome } from "./mail-transport.ts";
+import type { HandOverPermit, MailTransport, SendOutcome } from "./mail-transport.ts";
 import type { Mail, MailAddress } from "./message.ts";
+import { RETRY_DELAYS } from "./retry-policy.ts";
 
-export interface DevInboxOptions {
+/** Keeps one mail. */
+export type KeepMail = (mail: Mail) => Promise<void>;
+
+export interface InboxKeeperOptions {
   readonly store: Pick<Store, "addInboxMail">;
   readonly keyring: Keyring;
   /** Milliseconds since the Unix epoch. */
   readonly nowMs: () => number;
 }
 
-export class DevInboxTransport implements MailTransport {
-  readonly description = "dev inbox";
-  readonly #options: DevInboxOptions;
+/** Seals mails and stores them, on the main thread, where the keys are. */
+export function createInboxKeeper({ store, keyring, nowMs }: InboxKeeperOptions): KeepMail {
+  return (mail) => {
+    const { deliveryId } = mail.request;
+    const sealed = keyring.seal(JSON.stringify(mail), deliveryId);
+    return store.addInboxMail({ deliveryId, receivedAtMs: nowMs(), sealed });
+  };
+}
 
-  constructor(options: DevInboxOptions) {
-    this.#options = options;
+export const DEV_INBOX_DESCRIPTION = "dev inbox";
+export const DEV_INBOX_CONNECTIONS = 5;
+
+export class DevInboxTransport implements MailTransport {
+  readonly description = DEV_INBOX_DESCRIPTION;
+  readonly connections = DEV_INBOX_CONNECTIONS;
+  readonly #keep: KeepMail;
+
+  constructor(keep: KeepMail) {
+    this.#keep = keep;
   }
 
-  async send(mail: Mail): Promise<SendOutcome> {
-    const { store, keyring, nowMs } = this.#options;
-    const { deliveryId } = mail;
+  async send(mail: Mail, permit: HandOverPermit): Promise<SendOutcome> {
+    const relay = DEV_INBOX_DESCRIPTION;
+    if (!(await permit.take())) return { kind: "withdrawn" };
     try {
-      const sealed = keyring.seal(JSON.stringify(mail), deliveryId);
-      await store.addInboxMail({ deliveryId, receivedAtMs: nowMs(), sealed });
-      return { kind: "accepted" };
+      await this.#keep(mail);
+      return { kind: "accepted", tries: [{ relay, outcome: "accepted", text: "kept" }] };
     } catch (error) {
-      const name = error instanceof Error ? error.name : "unknown error";
-      return { kind: "transient", problem: `the inbox cannot be written: ${name}` };
+      const problem = `the inbox cannot be written: ${error instanceof Error ? error.name : "unknown error"}`;
+      const tries = [{ relay, outcome: "transient", text: problem }] as const;
+      return { kind: "transient", problem, tries, delay: RETRY_DELAYS.internal };
     }
   }
 
@@ -98,7 +115,7 @@ export async function readInbox(
 }
 
 function inboxMail(
-  { deliveryId, from, to, subject, text, html, code, link }: Mail,
+  { from, to, subject, text, html, request: { deliveryId, code, link } }: Mail,
   receivedAtMs: number,
 ): InboxMail {
   return {

@@ -4,20 +4,19 @@
  * An outbox row is one mail with one code. The transaction that made the code wrote the row, so there is no code without
  * its mail and no mail without its code. A row is always in one of seven states:
  *
- * queued     The row was written and nobody took it yet. It is due at once. Only the command's transaction makes this
- *            state; only a claim ends it.
+ * queued     The row was written and nobody took it yet. It is due at once. Made by the command's transaction, or by a
+ *            release before the first try; only a claim ends it.
  *
  * sending    A dispatcher took the row under a lease: an id that no other claim has, and a time until which the row is
  *            left alone. Entered from queued and retrying when the row is due, and from sending itself once the lease is
- *            over. Every claim counts as a try. Only the dispatcher that holds the lease moves the row on, into any of
- *            the states below; the store ignores a settlement with any other lease.
+ *            over. Every claim counts as a try, unless it is released. Only the dispatcher that holds the lease moves the
+ *            row on, into any of the states below; the store ignores a settlement with any other lease.
  *            A lost lease means that this dispatcher was too slow, or was thought dead: somebody else may be sending the
  *            mail by now. What it still says about the row is ignored, and nothing is repaired. If its relay had taken
  *            the mail, the reader gets it twice, both under one Message-ID; a mail that is lost is the greater evil.
  *
  * retrying   The last try failed in a way that may pass. The row is due again at a time of its own: see retry-policy.ts.
- *            A try that a stop of the process broke off, or did not let begin, is one of those, and its row is due at
- *            once: released, for whoever comes next. Entered from sending, ended by a claim.
+ *            Entered from sending, ended by a claim.
  *
  * sent       The relay, or the inbox, took responsibility. The same transaction records `user.human.email.code.sent`.
  * failed     The relay refused the mail for good, or it cannot be made: the key that sealed the code is gone.
@@ -27,10 +26,19 @@
  *
  * The last four are ends: entered from sending, never left, and the sealed code is erased with them.
  *
- * A dispatcher claims no more rows than it can send at once. So nothing waits between the check whether the code can
- * still be used and the send. A process that stops releases its few open sends; one that dies leaves them to their leases.
+ * A claim that came to nothing by our own doing - the process stops, no connection became free in time - is released:
+ * the row goes back to queued or retrying, due at once, as if it had not been claimed.
+ *
+ * Freshness: whether the code can still be used is looked up when the row is claimed, and again when a connection is
+ * ready for the envelope; a commit that changes the user in between withdraws the mail (hand-over.ts). So no envelope
+ * follows the answer to the command that superseded its code, however long the relay took to say hello. More rows than
+ * there are connections are claimed, so that no connection waits for a commit (claim-window.ts); they are as fresh as any.
+ *
+ * Settlements are gathered: what ends while one commit is under way shares the next. A dispatcher that finds its own row
+ * due again, because the process was stopped past the lease or the store was away, adopts the new lease and goes on with
+ * what it has: it never sends a mail that it is sending already.
  */
-import type { Logger } from "pino";
+import type { Logger } from "../observability/logger.ts";
 import type { MailOutcome, Metrics } from "../observability/metrics.ts";
 import { maskIdentifier } from "../observability/mask-address.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
@@ -39,25 +47,25 @@ import type { ClaimedDelivery, Settlement, Store } from "../store/store.ts";
 import { FailureError } from "../verification/failures.ts";
 import { parseLinkTemplate, renderLink } from "../verification/url-template.ts";
 import type { UserState } from "../verification/user/state.ts";
+import { ClaimWindow } from "./claim-window.ts";
 import { staleEnd } from "./freshness.ts";
-import type { MailTransport } from "./mail-transport.ts";
-import type { Compose, Mail } from "./message.ts";
-import { nextAttempt, RETRY_SCHEDULE, type RetrySchedule } from "./retry-policy.ts";
+import { HandOver } from "./hand-over.ts";
+import type { MailGateway } from "./mail-gateway.ts";
+import type { SendOutcome } from "./mail-transport.ts";
+import type { MailRequest } from "./message.ts";
+import { nextAttempt, RETRY_DELAYS, type RetryDelay } from "./retry-policy.ts";
 
 export interface DispatcherOptions {
   readonly store: Store;
   readonly environments: EnvironmentFactory;
   readonly keyring: Keyring;
-  readonly transport: MailTransport;
-  readonly compose: Compose;
+  readonly gateway: MailGateway;
   readonly logger: Logger;
   readonly metrics?: Pick<Metrics, "mailTried">;
-  /** Mails being sent at once. Default 5. */
-  readonly concurrency?: number;
-  /** How long a claimed row is left alone; longer than any send takes. Default 60,000. */
+  /** How long a claimed row is left alone. Default 120,000. */
   readonly leaseMs?: number;
-  /** Default RETRY_SCHEDULE. */
-  readonly retrySchedule?: RetrySchedule;
+  /** The part of the lease that one send may take: what waited longer for a connection is released. Default 90,000. */
+  readonly maxSendMs?: number;
   /** Pause after an error of the store. Default 1,000. */
   readonly storeRetryMs?: number;
   /** 0 to 1, for the jitter of retries. Default Math.random. */
@@ -70,47 +78,67 @@ type Outcome = Settlement["outcome"];
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Shortest wait for a row that is due but could not be claimed just now. */
 const MIN_TIMER_MS = 20;
-/** How long a stop waits for a transport that was closed to let go of its sends. */
+/** How long a stop waits for a gateway that was closed to let go of its sends. */
 const LET_GO_MS = 500;
 
-/** The problem of a row that was released. */
-const RELEASED = "released: the process stopped";
+const RELEASED: Outcome = { state: "released" };
+
+/** A claimed row, until its outcome is recorded. */
+interface Flight {
+  readonly delivery: ClaimedDelivery;
+  leaseId: string;
+  leaseUntilMs: number;
+  /** While the gateway has it. */
+  handOver: HandOver | undefined;
+  hasEnded: boolean;
+}
+
+interface Ended {
+  readonly flight: Flight;
+  readonly outcome: Outcome;
+}
 
 export class Dispatcher {
   readonly #store: Store;
   readonly #environments: EnvironmentFactory;
   readonly #keyring: Keyring;
-  readonly #transport: MailTransport;
-  readonly #compose: Compose;
+  readonly #gateway: MailGateway;
   readonly #logger: Logger;
   readonly #metrics: DispatcherOptions["metrics"];
-  readonly #concurrency: number;
+  readonly #window: ClaimWindow;
   readonly #leaseMs: number;
-  readonly #retrySchedule: RetrySchedule;
+  readonly #maxSendMs: number;
   readonly #storeRetryMs: number;
   readonly #random: () => number;
 
-  readonly #inFlight = new Map<ClaimedDelivery, Promise<void>>();
+  /** By id of the delivery: from the claim to the recorded outcome. */
+  readonly #flights = new Map<string, Flight>();
+  /** How many of them are still to be sent. */
+  #sending = 0;
+  /** What waits for the next settlement. */
+  #ended: Ended[] = [];
   #stopping: AbortController | undefined;
-  /** After the grace of a stop: what fails from now on is not the relay's doing. */
-  #isGivingUp = false;
   #unsubscribe = () => {};
   #timer: NodeJS.Timeout | undefined;
-  /** The one claiming loop, while it runs. */
-  #claiming: Promise<void> | undefined;
   #wanted = false;
+  /** The one claiming loop and the one settling loop, while they run. */
+  #claiming: Promise<void> | undefined;
+  #settling: Promise<void> | undefined;
+  /** No relay takes anything before this time. */
+  #pausedUntilMs = 0;
+  /** Called when there is nothing left in flight. */
+  #idle: (() => void) | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#store = options.store;
     this.#environments = options.environments;
     this.#keyring = options.keyring;
-    this.#transport = options.transport;
-    this.#compose = options.compose;
+    this.#gateway = options.gateway;
     this.#logger = options.logger;
     this.#metrics = options.metrics;
-    this.#concurrency = options.concurrency ?? 5;
-    this.#leaseMs = options.leaseMs ?? 60_000;
-    this.#retrySchedule = options.retrySchedule ?? RETRY_SCHEDULE;
+    this.#window = new ClaimWindow(options.gateway.connections);
+    this.#leaseMs = options.leaseMs ?? 120_000;
+    this.#maxSendMs = options.maxSendMs ?? 90_000;
     this.#storeRetryMs = options.storeRetryMs ?? 1_000;
     this.#random = options.random ?? Math.random;
   }
@@ -119,8 +147,8 @@ export class Dispatcher {
   start(): void {
     if (this.#isRunning) return;
     this.#stopping = new AbortController();
-    this.#isGivingUp = false;
-    this.#unsubscribe = this.#store.committed(({ queuedMail }) => {
+    this.#unsubscribe = this.#store.committed(({ queuedMail, changedUsers }) => {
+      this.#withdraw(changedUsers);
       if (queuedMail) this.wake();
     });
     this.wake();
@@ -132,80 +160,77 @@ export class Dispatcher {
     this.#wanted = true;
     this.#claiming ??= this.#claimWhatIsDue().finally(() => {
       this.#claiming = undefined;
-      if (this.#wanted && this.#freeSlots > 0) this.wake();
+      if (this.#wanted && this.#hasRoom) this.wake();
     });
   }
 
   /**
-   * Claims nothing more and waits for the sends in flight. What is not over after the grace is given up, by closing the
-   * transport, and its rows are released.
+   * Claims nothing more, releases what has not left yet, and waits for the rest. What is not over after the grace is
+   * given up, by closing the gateway, and its rows are released.
    */
   async stop(graceMs = 10_000): Promise<void> {
     if (this.#stopping === undefined) return;
     this.#stopping.abort();
-    this.#unsubscribe();
     clearTimeout(this.#timer);
-    if (await this.#isDrainedWithin(graceMs)) return;
-    // First the end of the sends, then the release: a mail that is still being sent must not be sent by another.
-    this.#isGivingUp = true;
-    await this.#transport.close();
-    if (!(await this.#isDrainedWithin(LET_GO_MS))) await this.#release([...this.#inFlight.keys()]);
+    for (const { handOver } of this.#flights.values()) handOver?.withdraw();
+    if (!(await this.#isDrainedWithin(graceMs))) {
+      // First the end of the sends, then the release: a mail that is still being sent must not be sent by another.
+      await this.#gateway.close();
+      if (!(await this.#isDrainedWithin(LET_GO_MS))) await this.#abandon();
+    }
+    this.#unsubscribe();
   }
 
   get #isRunning(): boolean {
     return this.#stopping !== undefined && !this.#stopping.signal.aborted;
   }
 
-  get #freeSlots(): number {
-    return this.#concurrency - this.#inFlight.size;
+  /** A few claims at a time rather than one by one: they share a commit. */
+  get #hasRoom(): boolean {
+    return this.#sending <= this.#window.size / 2;
   }
 
   async #isDrainedWithin(ms: number): Promise<boolean> {
-    const late = Promise.withResolvers<false>();
-    const timer = setTimeout(late.resolve, ms, false);
-    const isDrained = await Promise.race([this.#drain(), late.promise]);
+    await this.#claiming;
+    if (this.#flights.size === 0) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(resolve, ms, false);
+    this.#idle = () => resolve(true);
+    const isDrained = await promise;
     clearTimeout(timer);
     return isDrained;
   }
 
-  async #drain(): Promise<true> {
-    await this.#claiming;
-    await Promise.all(this.#inFlight.values());
-    return true;
+  /** What the closed gateway still says of these sends is ignored. */
+  async #abandon(): Promise<void> {
+    for (const flight of this.#flights.values()) this.#end(flight, RELEASED);
+    await this.#settling;
   }
 
-  /** What their sends still say is ignored: the lease is over. */
-  async #release(deliveries: readonly ClaimedDelivery[]): Promise<void> {
-    const settlements = deliveries.map(({ deliveryId, leaseId }) => ({
-      deliveryId,
-      leaseId,
-      outcome: this.#released(),
-    }));
-    try {
-      await this.#store.settleDeliveries(settlements, this.#environments.plain({ kind: "system" }));
-      for (const delivery of deliveries) this.#report(delivery, this.#released());
-    } catch (error) {
-      const problem = describeError(error);
-      this.#logger.warn({ count: deliveries.length, problem }, "mails left to their leases");
+  /** Mails to these users wait for another look at their codes, unless they have left. */
+  #withdraw(userIds: readonly string[]): void {
+    if (this.#sending === 0 || userIds.length === 0) return;
+    const changed = new Set(userIds);
+    for (const { delivery, handOver } of this.#flights.values()) {
+      if (changed.has(delivery.userId)) handOver?.withdraw();
     }
   }
 
-  #released(): Outcome {
-    return { state: "retrying", retryAtMs: this.#environments.nowMs(), problem: RELEASED };
-  }
+  // --- claiming ---------------------------------------------------------------------------------------------------
 
   /** Never rejects. A wake that comes while it runs makes it look once more. */
   async #claimWhatIsDue(): Promise<void> {
     clearTimeout(this.#timer);
     try {
-      while (this.#isRunning && this.#wanted && this.#freeSlots > 0) {
+      while (this.#isRunning && this.#wanted && this.#hasRoom) {
         this.#wanted = false;
         const dueMs = await this.#store.nextDeliveryDueMs();
         const nowMs = this.#environments.nowMs();
         if (dueMs === undefined || !this.#isRunning) continue;
-        const claimed = dueMs <= nowMs ? await this.#claim(nowMs) : 0;
+        const startMs = Math.max(dueMs, this.#pausedUntilMs);
+        const claimed = startMs <= nowMs ? await this.#claim(nowMs) : 0;
         if (claimed > 0) this.#wanted = true;
-        else this.#wakeIn(dueMs - nowMs);
+        else this.#wakeIn(startMs - nowMs);
       }
     } catch (error) {
       this.#logger.warn({ problem: describeError(error) }, "outbox cannot be read");
@@ -215,8 +240,15 @@ export class Dispatcher {
 
   async #claim(nowMs: number): Promise<number> {
     const leaseUntilMs = nowMs + this.#leaseMs;
-    const claimed = await this.#store.claimDeliveries(this.#freeSlots, nowMs, leaseUntilMs);
-    for (const delivery of claimed) this.#begin(delivery, leaseUntilMs);
+    const count = this.#window.size - this.#sending;
+    const claimed = await this.#store.claimDeliveries(count, nowMs, leaseUntilMs);
+    for (const delivery of claimed) {
+      const { deliveryId, leaseId } = delivery;
+      const own = this.#flights.get(deliveryId);
+      if (own === undefined)
+        this.#begin({ delivery, leaseId, leaseUntilMs, handOver: undefined, hasEnded: false });
+      else Object.assign(own, { leaseId, leaseUntilMs });
+    }
     return claimed.length;
   }
 
@@ -226,115 +258,154 @@ export class Dispatcher {
     this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(delayMs, MIN_TIMER_MS), MAX_TIMER_MS));
   }
 
-  #begin(delivery: ClaimedDelivery, leaseUntilMs: number): void {
-    const work = this.#deliver(delivery, leaseUntilMs)
-      .catch((error: unknown) => {
-        this.#logger.error({ ...namesOf(delivery), problem: describeError(error) }, "delivery broke off");
-      })
-      .finally(() => {
-        this.#inFlight.delete(delivery);
+  // --- sending ----------------------------------------------------------------------------------------------------
+
+  #begin(flight: Flight): void {
+    this.#flights.set(flight.delivery.deliveryId, flight);
+    this.#sending += 1;
+    const beganMs = performance.now();
+    void this.#attempt(flight)
+      .catch((error: unknown) => this.#retryLater(flight, describeError(error), RETRY_DELAYS.internal))
+      .then((outcome) => {
+        this.#sending -= 1;
+        this.#window.note(performance.now() - beganMs);
+        this.#end(flight, outcome);
         this.wake();
       });
-    this.#inFlight.set(delivery, work);
   }
 
-  async #deliver(delivery: ClaimedDelivery, leaseUntilMs: number): Promise<void> {
-    const outcome = this.#isRunning ? await this.#attempt(delivery) : this.#released();
-    this.#report(delivery, outcome);
-    await this.#settle(delivery, outcome, leaseUntilMs);
-  }
-
-  /** Checks, composes, sends. */
-  async #attempt(delivery: ClaimedDelivery): Promise<Outcome> {
-    let user: UserState | undefined;
-    try {
-      user = await this.#store.findUser(delivery.userId);
-    } catch (error) {
-      return this.#retryLater(delivery, describeError(error));
+  /** Checks, hands over, and looks again whenever the mail was withdrawn. */
+  async #attempt(flight: Flight): Promise<Outcome> {
+    while (this.#isRunning && !this.#isLate(flight)) {
+      const { delivery } = flight;
+      const handOver = new HandOver(() => this.#isLive(flight));
+      // Before the look at the user: a commit after it withdraws the mail.
+      flight.handOver = handOver;
+      const user = await this.#store.findUser(delivery.userId);
+      const stale = staleEnd(user, delivery, this.#environments.nowMs());
+      if (stale !== undefined) return stale;
+      const request = this.#requestOf(delivery, user);
+      if ("problem" in request) return { state: "failed", problem: request.problem };
+      const sent = await this.#gateway.deliver(request, handOver);
+      if (sent.kind !== "withdrawn") return this.#outcomeOf(flight, sent);
     }
-    const stale = staleEnd(user, delivery, this.#environments.nowMs());
-    if (stale !== undefined) return stale;
-    const composed = this.#composeMail(delivery, user?.profile.displayName ?? "");
-    if ("problem" in composed) return { state: "failed", problem: composed.problem };
-    return this.#send(delivery, composed);
+    return RELEASED;
   }
 
-  #composeMail(delivery: ClaimedDelivery, name: string): Mail | { readonly problem: string } {
+  /** What a hand-over asks last. */
+  async #isLive(flight: Flight): Promise<boolean> {
+    if (!this.#isRunning || this.#isLate(flight)) return false;
+    const { delivery } = flight;
+    const user = await this.#store.findUser(delivery.userId);
+    return staleEnd(user, delivery, this.#environments.nowMs()) === undefined;
+  }
+
+  /** Too little is left of the lease for a send. */
+  #isLate({ leaseUntilMs }: Flight): boolean {
+    return this.#environments.nowMs() + this.#maxSendMs > leaseUntilMs;
+  }
+
+  #requestOf(
+    delivery: ClaimedDelivery,
+    user: UserState | undefined,
+  ): MailRequest | { readonly problem: string } {
     const { deliveryId, userId, organizationId, recipient, urlTemplate, queuedAtMs, expiresAtMs } = delivery;
+    if (user === undefined) return { problem: "there is no such user" };
     let code: string;
     try {
       code = this.#keyring.open(delivery.sealedCode, deliveryId);
     } catch (error) {
-      return { problem: `the code cannot be opened: ${describeError(error)}` };
+      return { problem: `the code cannot be opened: ${(error as Error).message}` };
     }
+    const parsed = parseLinkTemplate(urlTemplate);
+    if (!parsed.ok) return { problem: `the link template cannot be read: ${parsed.failure.name}` };
     try {
-      const parsed = parseLinkTemplate(urlTemplate);
-      if (!parsed.ok) return { problem: `the link template cannot be read: ${parsed.failure.name}` };
       const link = renderLink(parsed.template, { UserID: userId, Code: code, OrgID: organizationId });
-      const request = {
-        deliveryId,
-        recipient: { name, address: recipient },
-        code,
-        link,
-        queuedAtMs,
-        expiresAtMs,
-      };
-      return this.#compose(request);
+      const mailUser = mailUserOf(userId, user);
+      return { deliveryId, recipient, user: mailUser, code, link, queuedAtMs, expiresAtMs };
     } catch (error) {
-      // The name alone: messages of URL errors quote the URL.
-      return { problem: `the mail cannot be composed: ${errorName(error)}` };
+      return { problem: `the link cannot be made: ${describeError(error)}` };
     }
   }
 
-  async #send(delivery: ClaimedDelivery, mail: Mail): Promise<Outcome> {
-    try {
-      const sent = await this.#transport.send(mail);
-      if (sent.kind === "accepted") return { state: "sent" };
-      if (sent.kind === "permanent") return { state: "failed", problem: sent.problem };
-      return this.#retryLater(delivery, sent.problem);
-    } catch (error) {
-      return this.#retryLater(delivery, `the transport broke: ${errorName(error)}`);
+  #outcomeOf(flight: Flight, sent: Exclude<SendOutcome, { kind: "withdrawn" }>): Outcome {
+    switch (sent.kind) {
+      case "accepted":
+        this.#pausedUntilMs = 0;
+        return { state: "sent" };
+      case "permanent":
+        return { state: "failed", problem: sent.problem };
+      case "transient":
+        this.#pausedUntilMs = Math.max(this.#pausedUntilMs, sent.pausedUntilMs ?? 0);
+        return this.#retryLater(flight, sent.problem, sent.delay);
     }
   }
 
-  #retryLater(delivery: ClaimedDelivery, problem: string): Outcome {
-    if (this.#isGivingUp) return this.#released();
+  #retryLater({ delivery }: Flight, problem: string, delay: RetryDelay): Outcome {
+    if (!this.#isRunning) return RELEASED;
     const { attempt, queuedAtMs, expiresAtMs } = delivery;
-    const failed = {
+    const nowMs = this.#environments.nowMs();
+    const retryAtMs = nextAttempt({
       attempt,
-      nowMs: this.#environments.nowMs(),
+      nowMs,
       queuedAtMs,
       expiresAtMs,
+      delay,
       random: this.#random,
-    };
-    const retryAtMs = nextAttempt(failed, this.#retrySchedule);
+    });
     return retryAtMs === undefined
       ? { state: "expired", problem: `no time for another try after: ${problem}` }
       : { state: "retrying", retryAtMs, problem };
   }
 
+  // --- settling ---------------------------------------------------------------------------------------------------
+
+  #end(flight: Flight, outcome: Outcome): void {
+    if (flight.hasEnded) return;
+    flight.hasEnded = true;
+    flight.handOver = undefined;
+    this.#report(flight, outcome);
+    this.#ended.push({ flight, outcome });
+    this.#settling ??= this.#settleWhatEnded().finally(() => (this.#settling = undefined));
+  }
+
   /**
-   * Writes the outcome, again and again while the store is away and the lease lasts: a mail that was sent and not
-   * settled would be sent twice.
+   * Writes outcomes, again and again while the store is away: a mail that was sent and not settled would be sent twice.
+   * Past the lease too: the row is claimed anew then, and settled under that lease.
    */
-  async #settle(delivery: ClaimedDelivery, outcome: Outcome, leaseUntilMs: number): Promise<void> {
-    const settlement = { deliveryId: delivery.deliveryId, leaseId: delivery.leaseId, outcome };
-    const names = { ...namesOf(delivery), state: outcome.state };
-    for (;;) {
-      try {
-        const { stale } = await this.#store.settleDeliveries(
-          [settlement],
-          this.#environments.plain({ kind: "system" }),
-        );
-        if (stale > 0) this.#logger.warn(names, "mail's lease was lost: its outcome is ignored");
-        return;
-      } catch (error) {
-        const problem = describeError(error);
-        const lasts = this.#isRunning && this.#environments.nowMs() + this.#storeRetryMs < leaseUntilMs;
-        this.#logger[lasts ? "warn" : "error"]({ ...names, problem }, "mail's outcome cannot be recorded");
-        if (!lasts) return;
+  async #settleWhatEnded(): Promise<void> {
+    while (this.#ended.length > 0) {
+      const ended = this.#ended.splice(0);
+      const isSettled = await this.#settle(ended);
+      if (!isSettled && this.#isRunning) {
+        this.#ended.unshift(...ended);
         await this.#pause();
+        continue;
       }
+      if (!isSettled) this.#logger.error({ count: ended.length }, "mails left to their leases");
+      for (const { flight } of ended) this.#flights.delete(flight.delivery.deliveryId);
+      // Some of them may be due again, sooner than what the timer waits for.
+      this.wake();
+    }
+    if (this.#flights.size === 0) this.#idle?.();
+  }
+
+  async #settle(ended: readonly Ended[]): Promise<boolean> {
+    const settlements = ended.map(({ flight, outcome }) => ({
+      deliveryId: flight.delivery.deliveryId,
+      leaseId: flight.leaseId,
+      outcome,
+    }));
+    try {
+      const env = this.#environments.plain({ kind: "system" });
+      const { stale } = await this.#store.settleDeliveries(settlements, env);
+      if (stale > 0)
+        this.#logger.warn({ count: stale }, "leases of mails were lost: their outcomes are ignored");
+      return true;
+    } catch (error) {
+      const problem = describeError(error);
+      this.#logger.warn({ count: ended.length, problem }, "outcomes of mails cannot be recorded");
+      return false;
     }
   }
 
@@ -352,34 +423,41 @@ export class Dispatcher {
     });
   }
 
-  #report(delivery: ClaimedDelivery, outcome: Outcome): void {
-    const { state } = outcome;
-    const how: MailOutcome = state === "retrying" && outcome.problem === RELEASED ? "released" : state;
+  #report({ delivery }: Flight, outcome: Outcome): void {
+    const how: MailOutcome = outcome.state;
     this.#metrics?.mailTried(how);
     const details = {
-      ...namesOf(delivery),
-      state,
-      ...(outcome.state !== "sent" && { problem: outcome.problem }),
+      deliveryId: delivery.deliveryId,
+      userId: maskIdentifier(delivery.userId),
+      attempt: delivery.attempt,
+      state: outcome.state,
+      ...("problem" in outcome && { problem: outcome.problem }),
     };
     const wentWrong = how === "failed" || how === "retrying" || how === "expired";
     this.#logger[wentWrong ? "warn" : "info"](details, `mail ${how}`);
   }
 }
 
-/** What the log may say about a delivery. */
-function namesOf({ deliveryId, userId, attempt }: ClaimedDelivery) {
-  return { deliveryId, userId: maskIdentifier(userId), attempt };
+function mailUserOf(userId: string, { organizationId, username, profile, email, ...state }: UserState) {
+  const { givenName, familyName, nickName, displayName, preferredLanguage } = profile;
+  return {
+    userId,
+    organizationId,
+    username,
+    givenName,
+    familyName,
+    nickName,
+    displayName,
+    preferredLanguage,
+    createdAtMs: state.createdAtMs,
+    changedAtMs: state.changedAtMs,
+    ...(email.isVerified && { verifiedAddress: email.address }),
+  };
 }
 
-/** For errors of the store and the keyring, whose messages hold neither codes nor addresses. */
+/** What may be logged and stored of an error. Others than those of the store may quote links and addresses. */
 function describeError(error: unknown): string {
-  if (error instanceof FailureError) {
-    const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-    return `${error.failure.name}${cause}`;
-  }
-  return error instanceof Error ? error.message : "unknown error";
-}
-
-function errorName(error: unknown): string {
-  return error instanceof Error ? error.name : "unknown error";
+  if (!(error instanceof FailureError)) return error instanceof Error ? error.name : "unknown error";
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  return `${error.failure.name}${cause}`;
 }

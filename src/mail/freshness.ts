@@ -1,6 +1,6 @@
 /** Whether a queued mail is still worth sending. */
 import type { OutboxEntry } from "../verification/decider.ts";
-import { exists, liveCode, type UserState } from "../verification/user/state.ts";
+import { exists, isLiveCode, waitingCodes, type UserState } from "../verification/user/state.ts";
 
 export interface StaleEnd {
   readonly state: "cancelled" | "expired";
@@ -20,13 +20,14 @@ export function staleEnd(
 ): StaleEnd | undefined {
   if (user === undefined || !exists(user)) return cancelled("superseded: the user was deleted");
   if (user.email.address !== delivery.recipient) return cancelled("superseded: the address was changed");
-  if (liveCode(user, nowMs)?.codeId === delivery.codeId) return undefined;
+  if (isLiveCode(user, delivery.codeId, nowMs)) return undefined;
   if (user.code === null) {
     return cancelled(
       user.email.isVerified ? "used: the address is verified" : "superseded: the address was set again",
     );
   }
-  if (user.code.codeId !== delivery.codeId) return cancelled("superseded: there is a newer code");
+  const isWaiting = waitingCodes(user).some(({ codeId }) => codeId === delivery.codeId);
+  if (!isWaiting) return cancelled("superseded: there is a newer code");
   return { state: "expired", problem: "the code expired before it was sent" };
 }
 

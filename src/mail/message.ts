@@ -1,6 +1,9 @@
 /** Composes the mail that carries a code: everything that a transport needs, as plain data. */
 import { domainToASCII } from "node:url";
-import { renderVerificationMail } from "./templates/verification.ts";
+import { MessageCatalogue, type Message } from "./messages/catalogue.ts";
+import { parseAcceptLanguage } from "./messages/language-choice.ts";
+import { NO_OVERRIDES, type MailOverrides } from "./messages/mail-overrides.ts";
+import { TEXT_KEYS, type MessageTexts } from "./messages/text-keys.ts";
 
 /** Always an object, never a string: in a string a comma or a line break could add recipients. */
 export interface MailAddress {
@@ -18,56 +21,100 @@ export interface Mail {
   /** In angle brackets. The same at every try, so that a mail that arrives twice can be told. */
   readonly messageId: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly deliveryId: string;
-  readonly code: string;
-  readonly link: string;
+  /** What it was made from. */
+  readonly request: MailRequest;
+  /** The words of the mail one by one, for providers that have templates of their own. */
+  readonly parts?: MailParts;
+}
+
+/** Plain text, in the mail's language, under the names of ZITADEL's template data. */
+export interface MailParts {
+  readonly title: string;
+  readonly preheader: string;
+  readonly greeting: string;
+  /** What stands between the greeting and the signature, with the code, without the link; paragraphs after empty lines. */
+  readonly text: string;
+  readonly buttonText: string;
+  /** The language tag that was chosen, such as `de`. */
+  readonly locale: string;
 }
 
 export interface MailRequest {
   readonly deliveryId: string;
-  /** The name greets the reader. */
-  readonly recipient: MailAddress;
+  readonly recipient: string;
+  readonly user: MailUser;
   readonly code: string;
   readonly link: string;
   /** When the code was made and when it ends, in milliseconds since the Unix epoch. */
   readonly queuedAtMs: number;
   readonly expiresAtMs: number;
+  /** The Accept-Language header of the request that asked for the mail, as it came. */
+  readonly acceptLanguage?: string;
+}
+
+/** What is known of the person. */
+export interface MailUser {
+  readonly userId: string;
+  readonly organizationId: string;
+  readonly username: string;
+  readonly givenName: string;
+  readonly familyName: string;
+  readonly nickName: string;
+  /** Greets the reader. */
+  readonly displayName: string;
+  /** A language tag of BCP 47, or "". */
+  readonly preferredLanguage: string;
+  readonly createdAtMs: number;
+  readonly changedAtMs: number;
+  /** The address that was verified last; undefined when none was. */
+  readonly verifiedAddress?: string;
 }
 
 export type Compose = (request: MailRequest) => Mail;
 
+/** Plain data, so that it can go to a thread. */
+export interface ComposerOptions {
+  /** Sender of every mail; its name, or else its domain, signs them. */
+  readonly from: MailAddress;
+  /** The language of readers who have none, or one that there are no texts in. Default: en. */
+  readonly defaultLanguage?: string;
+  /** The operator's texts and templates, as `loadMailOverrides` checked them. Default: none. */
+  readonly overrides?: MailOverrides;
+  /** Leaves link and button out. Default: false. */
+  readonly codeOnly?: boolean;
+}
+
 const MAX_NAME_SYMBOLS = 64;
-// Control characters, line and paragraph separators, marks that turn the direction of writing, lone surrogates.
-const NEVER_IN_NAME = /[\p{Cc}\p{Cs}\u200E\u200F\u2028-\u202E\u2066-\u2069]/gu;
-// What mail programs turn into a link or an address by themselves.
-const LINK_LIKE = /:\/\/|@|www\.|[\p{L}\p{N}]\.\p{L}{2,}/iu;
-const MINUTE_MS = 60_000;
+// Line breaks and their like, lone surrogates.
+const BREAKS = /[\p{Cc}\p{Cs}\u2028\u2029]/gu;
+// Marks that turn the direction of writing, zero-width spaces and other characters that nobody sees; all but the joiners
+// and tags that names and emoji are made of.
+const INVISIBLE = /(?!\u200C|\u200D|[\u{E0020}-\u{E007F}])\p{Cf}/gu;
+// What mail programs turn into a link or an address by themselves; IDNA has four dots.
+const LINK_LIKE = /:\/\/|@|www\.|[\p{L}\p{N}][.\u3002\uFF0E\uFF61]\p{L}{2,}/iu;
 
-const expiryFormat = new Intl.DateTimeFormat("en-GB", {
-  dateStyle: "long",
-  timeStyle: "short",
-  timeZone: "UTC",
-});
-
-/** @param from sender of every mail; its name, or else its domain, signs them */
-export function createComposer(from: MailAddress): Compose {
+/**
+ * Compiles all texts and templates, once.
+ *
+ * @throws RangeError when there are no texts in the default language, or some are missing in another
+ */
+export function createComposer(options: ComposerOptions): Compose {
+  const { from, defaultLanguage = "en", overrides = NO_OVERRIDES, codeOnly = false } = options;
+  const catalogue = new MessageCatalogue(overrides, defaultLanguage);
   const fromDomain = from.address.slice(from.address.lastIndexOf("@") + 1);
   const messageIdDomain = domainToASCII(fromDomain) || fromDomain;
-  const signature = from.name === "" ? fromDomain : from.name;
-  return ({ deliveryId, recipient, code, link, queuedAtMs, expiresAtMs }) => {
-    const name = displayName(recipient.name);
-    const rendered = renderVerificationMail({
-      name,
-      code,
-      link,
-      expiry: `${expiryFormat.format(expiresAtMs)} UTC`,
-      lifetime: lifetimeText(expiresAtMs - queuedAtMs),
-      signature,
-    });
+  const sender = from.name === "" ? fromDomain : from.name;
+  return (request) => {
+    const { deliveryId, recipient, user, queuedAtMs } = request;
+    const name = displayName(user.displayName);
+    const message = catalogue.message(user.organizationId, [
+      user.preferredLanguage,
+      ...(request.acceptLanguage === undefined ? [] : parseAcceptLanguage(request.acceptLanguage)),
+    ]);
     return {
       from,
-      to: { name, address: recipient.address },
-      ...rendered,
+      to: { name, address: recipient },
+      ...render(message, request, { name, sender, link: codeOnly ? "" : request.link }),
       messageId: `<${deliveryId}@${messageIdDomain}>`,
       headers: {
         // RFC 5322 section 3.3. The time of the request, not of this try: every try sends the same mail.
@@ -76,10 +123,59 @@ export function createComposer(from: MailAddress): Compose {
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
       },
-      deliveryId,
-      code,
-      link,
+      request,
     };
+  };
+}
+
+interface Shown {
+  readonly name: string;
+  readonly sender: string;
+  /** "" for a mail without a link. */
+  readonly link: string;
+}
+
+function render(
+  message: Message,
+  { recipient, code, queuedAtMs, expiresAtMs }: MailRequest,
+  { name, sender, link }: Shown,
+): Pick<Mail, "subject" | "text" | "html" | "parts"> {
+  const { timeWords, direction } = message;
+  const values = {
+    name,
+    address: onOneLine(recipient),
+    code,
+    sender,
+    expiry: timeWords.moment(expiresAtMs),
+    expiryDate: timeWords.date(expiresAtMs),
+    expiryTime: timeWords.time(expiresAtMs),
+    lifetime: timeWords.duration(expiresAtMs - queuedAtMs),
+  };
+  const texts = {} as Record<keyof MessageTexts, string>;
+  for (const key of TEXT_KEYS) texts[key] = message.texts[key](values);
+  const greeting = name === "" ? texts.greetingWithoutName : texts.greeting;
+  const view = {
+    ...values,
+    ...texts,
+    greeting,
+    link,
+    lang: message.htmlLang,
+    dir: direction,
+    start: direction === "ltr" ? "left" : "right",
+  };
+  const paragraphs = [`${texts.intro} ${code}`, texts.validity, texts.ignore];
+  return {
+    subject: texts.subject,
+    text: message.text(view),
+    html: message.html(view),
+    parts: {
+      title: texts.title,
+      preheader: texts.preheader,
+      greeting,
+      text: paragraphs.filter((paragraph) => paragraph !== "").join("\n\n"),
+      buttonText: texts.button,
+      locale: message.locale,
+    },
   };
 }
 
@@ -88,21 +184,11 @@ export function createComposer(from: MailAddress): Compose {
  * of others: a name with a link in it would make Countersign carry advertisements, so it is left out.
  */
 function displayName(name: string): string {
-  const cleaned = name.replace(NEVER_IN_NAME, " ").replace(/\s+/gu, " ").trim();
+  const cleaned = onOneLine(name);
   if (LINK_LIKE.test(cleaned)) return "";
   return Array.from(cleaned).slice(0, MAX_NAME_SYMBOLS).join("").trim();
 }
 
-/** `1 hour`, `15 minutes`, `7 days`, `1 hour 30 minutes`. */
-function lifetimeText(durationMs: number): string {
-  const minutes = Math.max(1, Math.floor(durationMs / MINUTE_MS));
-  const parts = [
-    { count: Math.floor(minutes / 1440), unit: "day" },
-    { count: Math.floor((minutes % 1440) / 60), unit: "hour" },
-    { count: minutes % 60, unit: "minute" },
-  ];
-  return parts
-    .filter(({ count }) => count > 0)
-    .map(({ count, unit }) => `${count} ${unit}${count === 1 ? "" : "s"}`)
-    .join(" ");
+function onOneLine(text: string): string {
+  return text.replace(BREAKS, " ").replace(INVISIBLE, "").replace(/\s+/gu, " ").trim();
 }

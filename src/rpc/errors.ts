@@ -12,6 +12,7 @@ import {
   BadRequestSchema,
   ErrorInfoSchema,
   PreconditionFailureSchema,
+  QuotaFailureSchema,
   RequestInfoSchema,
   RetryInfoSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
@@ -84,6 +85,9 @@ function detailsOf(of: Failure, definition: FailureDefinition): Detail[] {
   }
   if (of.retryAfterMs !== undefined) {
     details.push(detail(RetryInfoSchema, { retryDelay: duration(of.retryAfterMs) }));
+  }
+  if (of.quota !== undefined) {
+    details.push(detail(QuotaFailureSchema, { violations: [{ ...of.quota }] }));
   }
   return details;
 }

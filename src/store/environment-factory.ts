@@ -1,6 +1,6 @@
 /** Makes what a decision may not make itself: the time, fresh ids and codes, the MACs of a submitted code. */
 import type { Caller } from "../verification/caller.ts";
-import { drawCode, type CodeMac } from "../verification/code.ts";
+import { drawCode, normalizeCode, type CodeMac } from "../verification/code.ts";
 import type { Environment, NewCode, NewDelivery, Policy } from "../verification/environment.ts";
 import type { IdentifierFactory, RandomBytes } from "./identifiers.ts";
 import type { Keyring } from "./keyring.ts";
@@ -59,8 +59,13 @@ export class EnvironmentFactory {
     return { env: { ...this.plain(caller), newCode }, code };
   }
 
-  /** What VerifyEmail compares: empty for an empty code. */
-  candidateMacs(userId: string, code: string): readonly CodeMac[] {
+  /**
+   * What VerifyEmail compares: empty for an empty code.
+   *
+   * @param submitted in people's spelling, see `normalizeCode`
+   */
+  candidateMacs(userId: string, submitted: string): readonly CodeMac[] {
+    const code = normalizeCode(submitted, this.#sources.codeAlphabet);
     return code === "" ? [] : this.#sources.keyring.candidateMacs(userId, code);
   }
 

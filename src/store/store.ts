@@ -42,7 +42,7 @@ export interface Store {
   /** Events in commit order, those after `afterPosition`, at most `limit`. */
   readEvents(afterPosition: number, limit: number): Promise<RecordedEvent[]>;
 
-  /** Calls the listener after each commit; returns what ends that. */
+  /** Calls the listener after each commit, before any of its commands is answered; returns what ends that. */
   committed(listener: (commit: Commit) => void): () => void;
 
   /** Keeps a small value beside the data, such as the fingerprint of the key. */
@@ -52,6 +52,16 @@ export interface Store {
   /** The dev inbox, newest first. Bodies are sealed by the caller. */
   addInboxMail(mail: SealedInboxMail): Promise<void>;
   listInboxMails(limit: number): Promise<SealedInboxMail[]>;
+  /** Replaces how a mail is sealed; a mail that is no longer there stays away. */
+  resealInboxMail(deliveryId: string, sealed: string): Promise<void>;
+
+  /**
+   * Every key that something was made with, and until when that can be used. Looks at every user, which takes a few
+   * seconds per million: for commands that have the database to themselves.
+   *
+   * @param onProgress told now and then how many users were looked at
+   */
+  keyUses(onProgress?: (users: number) => void): Promise<KeyUse[]>;
 
   maintain(task: MaintenanceTask): Promise<void>;
 
@@ -84,6 +94,8 @@ export interface Commit {
   readonly position: number;
   /** Whether the commit queued mail. */
   readonly queuedMail: boolean;
+  /** Ids of the users that its commands changed; what became of mails does not count. */
+  readonly changedUsers: readonly string[];
 }
 
 export interface RecordedEvent {
@@ -124,8 +136,21 @@ export interface Settlement {
   readonly leaseId: string;
   readonly outcome:
     | { readonly state: "sent" }
+    /** As if it had not been claimed: due at once, and no try more. */
+    | { readonly state: "released" }
     | { readonly state: "retrying"; readonly retryAtMs: number; readonly problem: string }
     | { readonly state: "failed" | "cancelled" | "expired"; readonly problem: string };
+}
+
+export interface KeyUse {
+  readonly keyId: string;
+  /**
+   * When the last code under the key expires, be it live, used, superseded or in a queued mail: what is submitted is
+   * compared with all of them. In milliseconds since the Unix epoch, and perhaps past; undefined when there is none.
+   */
+  readonly codesUntilMs: number | undefined;
+  /** Mails in the dev inbox, which do not expire. */
+  readonly inboxMails: number;
 }
 
 export interface SealedInboxMail {

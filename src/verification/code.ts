@@ -1,5 +1,5 @@
 /**
- * Verification codes: how one is drawn, and how a submitted one is compared.
+ * Verification codes: how one is drawn, how people may spell it, and how a submitted one is compared.
  *
  * A code is never kept in clear: the aggregate keeps an HMAC of it, made by whoever holds the keys. Keys never come
  * here; a submitted code arrives as the MACs it would have under every live key.
@@ -38,6 +38,34 @@ export function drawCode(
     }
   }
   return code;
+}
+
+const DASHES = /[\p{Dash_Punctuation}\u2212]/gu;
+/** White space, and what is not seen at all: soft hyphens, joiners, direction marks. */
+const UNSEEN = /[\p{White_Space}\p{Cf}]/gu;
+
+/**
+ * A submitted code as it was drawn: mails and people put spaces and dashes between its symbols, telephones begin a word
+ * with a capital, input methods type wide letters. Only what the alphabet cannot tell apart is made equal, so a code
+ * stays as hard to guess as it was.
+ *
+ * - Compatibility forms become plain ones (Unicode NFKC); white space and invisible characters go.
+ * - Dashes of every kind go; where the alphabet has the hyphen, they become it.
+ * - ASCII letters take the case of the alphabet, where all its letters have the same.
+ *
+ * @param alphabet distinct printable ASCII symbols
+ */
+export function normalizeCode(submitted: string, alphabet: string): string {
+  const plain = submitted
+    .normalize("NFKC")
+    .replace(UNSEEN, "")
+    .replace(DASHES, alphabet.includes("-") ? "-" : "");
+  const [hasUpper, hasLower] = [/[A-Z]/.test(alphabet), /[a-z]/.test(alphabet)];
+  if (hasUpper === hasLower) return plain;
+  // ASCII alone: in full Unicode some letters change into several, or into another letter's pair.
+  return hasUpper
+    ? plain.replace(/[a-z]/g, (letter) => letter.toUpperCase())
+    : plain.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 /** Whether one of the candidates is this MAC. Looks at every candidate, each in constant time. */

@@ -50,8 +50,15 @@ export interface Facts {
   readonly claims: ReadonlyMap<string, string>;
   /** The organizations asked for that exist. */
   readonly organizations: ReadonlySet<string>;
-  /** How much of each bucket asked for is used; a bucket that never was or is over counts 0. */
-  readonly buckets: ReadonlyMap<string, number>;
+  /** The buckets asked for, but for those that never were or are over. */
+  readonly buckets: ReadonlyMap<string, BucketUse>;
+}
+
+export interface BucketUse {
+  /** The sum of the debits. */
+  readonly used: number;
+  /** When the bucket is empty again, milliseconds since the Unix epoch. */
+  readonly expiresAtMs: number;
 }
 
 export function claimText({ scope, value }: ClaimKey): string {
@@ -63,10 +70,11 @@ export interface ClaimChange extends ClaimKey {
   readonly action: "take" | "release";
 }
 
-/** Raises a counter; the counter is forgotten at `expiresAtMs`. */
+/** Raises a counter. */
 export interface Debit {
   readonly bucket: string;
   readonly amount: number;
+  /** When the counter is forgotten; of a counter that runs already, the first debit's time holds. */
   readonly expiresAtMs: number;
 }
 

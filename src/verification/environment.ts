@@ -7,10 +7,14 @@ import type { LinkPolicy } from "./url-template.ts";
 export interface Policy {
   /** How long a code can be used, in milliseconds. */
   readonly codeTtlMs: number;
+  /** How many of the newest codes work, 1 to 5. */
+  readonly liveCodes: number;
   /** Wrong tries per code and client before that client is refused. */
   readonly maxAttemptsPerClient: number;
   /** Wrong tries per code by all clients together before the code is dead. */
   readonly maxAttemptsPerCode: number;
+  /** Wrong tries per address and day, whatever the code, the user and the client; 0 for no such limit. */
+  readonly maxFailuresPerDay: number;
   /** The link that a mail carries when the caller sets no template. */
   readonly defaultUrlTemplate: string;
   readonly links: LinkPolicy;

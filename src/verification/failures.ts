@@ -133,19 +133,43 @@ export const failureCatalogue = {
     text: "Code is invalid",
     remedy: "Send a new code.",
   },
+  CODE_SUPERSEDED: {
+    code: "invalid_argument",
+    reason: "CODE_SUPERSEDED",
+    id: "COMMAND-eis9R",
+    text: "Code is invalid",
+    remedy:
+      "A newer code took its place, or the address was set or verified since: ask for the code of the newest mail.",
+  },
+  CODE_ALREADY_USED: {
+    code: "invalid_argument",
+    reason: "CODE_ALREADY_USED",
+    id: "COMMAND-eis9R",
+    text: "Code is invalid",
+    remedy: "The code has verified its address already; send a new one where that is to be done again.",
+  },
   NO_CODE: {
     code: "invalid_argument",
     reason: "NO_CODE",
     id: "COMMAND-eis9R",
     text: "Code is invalid",
-    remedy: "No code is waiting (none was sent, or it was used); send a new one.",
+    remedy: "No code is waiting (none was sent, or the address is verified); send a new one.",
   },
   CODE_USED_UP: {
     code: "invalid_argument",
     reason: "CODE_USED_UP",
     id: "COMMAND-eis9R",
     text: "Code is invalid",
-    remedy: "Too many wrong tries for this code; send a new one.",
+    remedy:
+      "Too many wrong tries, of this client or (metadata `limit` is `code`) of all; send a new code. With RetryInfo, an older code is in the way until then.",
+  },
+  ADDRESS_USED_UP: {
+    code: "invalid_argument",
+    reason: "CODE_USED_UP",
+    id: "COMMAND-eis9R",
+    text: "Code is invalid",
+    remedy:
+      "Too many wrong tries at this address within a day (metadata `limit` is `address`); no code is taken before the time in RetryInfo.",
   },
 
   // --- creating and changing users -------------------------------------------------------------------------------
@@ -430,10 +454,19 @@ export interface Failure {
   readonly metadata?: Readonly<Record<string, string>>;
   /** For refusals that pass: after how many milliseconds a repeat makes sense (google.rpc.RetryInfo). */
   readonly retryAfterMs?: number;
+  /** Which limit was met (google.rpc.QuotaFailure). */
+  readonly quota?: QuotaFault;
   /** Says it more exactly than the catalogue's text, where the text depends on the request. */
   readonly text?: string;
   /** Which fields of the request are at fault (google.rpc.BadRequest). */
   readonly fields?: readonly FieldFault[];
+}
+
+export interface QuotaFault {
+  /** Whose quota it is, such as `user:123/email`; never an address in full. */
+  readonly subject: string;
+  /** The limit in words. */
+  readonly description: string;
 }
 
 export interface FieldFault {

@@ -18,6 +18,8 @@ export const POLICY: Policy = {
   codeTtlMs: 3_600_000,
   maxAttemptsPerClient: 5,
   maxAttemptsPerCode: 50,
+  maxFailuresPerDay: 100,
+  liveCodes: 1,
   defaultUrlTemplate: "https://app.example/verify?code={{.Code}}",
   links: { allowedHosts: undefined },
 };
@@ -39,13 +41,18 @@ export class World {
   /** Another one after a reopen. */
   store: Store;
   nowMs = Date.UTC(2026, 10, 22, 12);
-  readonly keyring = new Keyring([new Uint8Array(32).fill(7)]);
+  readonly keyring: Keyring;
   readonly environments: EnvironmentFactory;
   /** The code last sent to each user. */
   readonly codes = new Map<string, string>();
 
-  constructor(store: Store, policy: Partial<Policy> = {}) {
+  constructor(
+    store: Store,
+    policy: Partial<Policy> = {},
+    keyring = new Keyring([new Uint8Array(32).fill(7)]),
+  ) {
     this.store = store;
+    this.keyring = keyring;
     this.environments = new EnvironmentFactory({
       nowMs: () => this.nowMs,
       randomBytes,

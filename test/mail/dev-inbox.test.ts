@@ -1,10 +1,12 @@
 // The dev inbox from the command to the reader, on a real store.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { DevInboxTransport, readInbox } from "../../src/mail/dev-inbox.ts";
+import { createInboxKeeper, DevInboxTransport, readInbox } from "../../src/mail/dev-inbox.ts";
 import { Dispatcher } from "../../src/mail/dispatcher.ts";
 import { createComposer } from "../../src/mail/message.ts";
 import { Keyring } from "../../src/store/keyring.ts";
+import { InlineGateway } from "./inline-gateway.ts";
 import { TestLog } from "./log.ts";
+import { mailRequest } from "./mail-request.ts";
 import { TestOutbox } from "./outbox.ts";
 
 let outbox: TestOutbox;
@@ -15,14 +17,10 @@ beforeEach(async () => {
   log = new TestLog();
   outbox = await TestOutbox.open();
   const { store, environments, keyring, clock } = outbox;
-  dispatcher = new Dispatcher({
-    store,
-    environments,
-    keyring,
-    transport: new DevInboxTransport({ store, keyring, nowMs: clock.nowMs }),
-    compose: createComposer({ name: "Countersign", address: "no-reply@localhost" }),
-    logger: log.logger,
-  });
+  const compose = createComposer({ from: { name: "Countersign", address: "no-reply@localhost" } });
+  const keep = createInboxKeeper({ store, keyring, nowMs: clock.nowMs });
+  const gateway = new InlineGateway(compose, new DevInboxTransport(keep));
+  dispatcher = new Dispatcher({ store, environments, keyring, gateway, logger: log.logger });
   dispatcher.start();
 });
 
@@ -76,7 +74,9 @@ test("newest first, so many, and by address whatever its case", async () => {
 test("mails lie sealed on disk, each under its delivery", async () => {
   const { code, deliveryId } = await mailTo("ada@example.com");
   const [sealed] = await outbox.store.listInboxMails(1);
-  expect(JSON.parse(outbox.keyring.open(sealed?.sealed ?? "", deliveryId))).toMatchObject({ code });
+  expect(JSON.parse(outbox.keyring.open(sealed?.sealed ?? "", deliveryId))).toMatchObject({
+    request: { code },
+  });
   expect(() => outbox.keyring.open(sealed?.sealed ?? "", "another")).toThrow();
   expect(outbox.bytesOnDisk()).not.toContain(code);
   expect(outbox.bytesOnDisk()).not.toContain("Verify your email");
@@ -91,22 +91,11 @@ test("a mail whose key is gone is left out, with a line in the log", async () =>
 });
 
 test("a store that is away is a reason to try later", async () => {
-  const transport = new DevInboxTransport({
-    store: { addInboxMail: () => Promise.reject(new Error("disk full: ada@example.com")) },
-    keyring: outbox.keyring,
-    nowMs: Date.now,
-  });
-  const compose = createComposer({ name: "", address: "no-reply@localhost" });
-  const recipient = { name: "", address: "ada@example.com" };
-  const mail = compose({
-    deliveryId: "d",
-    recipient,
-    code: "ABC",
-    link: "http://localhost/",
-    queuedAtMs: 0,
-    expiresAtMs: 1,
-  });
-  expect(await transport.send(mail)).toEqual({
+  const store = { addInboxMail: () => Promise.reject(new Error("disk full: ada@example.com")) };
+  const keep = createInboxKeeper({ store, keyring: outbox.keyring, nowMs: Date.now });
+  const mail = createComposer({ from: { name: "", address: "no-reply@localhost" } })(mailRequest());
+  const permit = { take: () => Promise.resolve(true) };
+  expect(await new DevInboxTransport(keep).send(mail, permit)).toMatchObject({
     kind: "transient",
     problem: "the inbox cannot be written: Error",
   });

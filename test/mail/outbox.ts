@@ -44,6 +44,8 @@ export class TestOutbox {
         codeTtlMs: CODE_TTL_MS,
         maxAttemptsPerClient: 5,
         maxAttemptsPerCode: 50,
+        maxFailuresPerDay: 100,
+        liveCodes: 1,
         defaultUrlTemplate: URL_TEMPLATE,
         links: { allowedHosts: undefined },
       },

@@ -32,6 +32,8 @@ export interface RelayHooks {
 export class Relay {
   readonly mails: ReceivedMail[] = [];
   readonly recipients: string[] = [];
+  /** Of the session that named the last recipient. */
+  isEncrypted: boolean | undefined;
   readonly #server: SMTPServer;
   readonly #waiting = new Set<() => void>();
 
@@ -42,8 +44,9 @@ export class Relay {
       disableReverseLookup: true,
       closeTimeout: 100,
       ...options,
-      onRcptTo: ({ address }, _session, callback) => {
+      onRcptTo: ({ address }, session, callback) => {
         try {
+          this.isEncrypted = session.secure;
           this.recipients.push(address);
           onRecipient?.(address);
           callback();
@@ -77,9 +80,9 @@ export class Relay {
     for (const look of this.#waiting) look();
   }
 
-  static async start(hooks: RelayHooks = {}, port = 0): Promise<Relay> {
+  static async start(hooks: RelayHooks = {}, port = 0, host = "127.0.0.1"): Promise<Relay> {
     const relay = new Relay(hooks);
-    relay.#server.listen(port, "127.0.0.1");
+    relay.#server.listen(port, host);
     await once(relay.#server.server, "listening");
     return relay;
   }
@@ -122,16 +125,22 @@ export type Script = (line: string, socket: Socket) => string | undefined;
 
 /** A relay that says what real ones say on bad days. Lines of a mail's text reach the script too. */
 export class ScriptedRelay {
+  /** All that clients wrote, line by line. */
   readonly lines: string[] = [];
+  /** How many connections were made so far. */
+  connections = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #waiting = new Set<() => void>();
 
-  private constructor(script: Script, greeting: string) {
+  private constructor(script: Script, greeting: Greeting) {
     this.#server = createServer((socket) => {
+      this.connections += 1;
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
       socket.on("error", () => {});
-      socket.write(`${greeting}\r\n`);
+      if (typeof greeting === "string") socket.write(`${greeting}\r\n`);
+      else greeting(socket);
       let rest = "";
       socket.on("data", (chunk: Buffer) => {
         const lines = (rest + chunk.toString("utf8")).split("\r\n");
@@ -141,13 +150,20 @@ export class ScriptedRelay {
           const reply = script(line, socket);
           if (reply !== undefined && !socket.destroyed) socket.write(`${reply}\r\n`);
         }
+        this.#look();
       });
+      this.#look();
     });
   }
 
-  static async start(script: Script, greeting = "220 relay ESMTP"): Promise<ScriptedRelay> {
+  /** @param port a free one by default */
+  static async start(
+    script: Script,
+    greeting: Greeting = "220 relay ESMTP",
+    port = 0,
+  ): Promise<ScriptedRelay> {
     const relay = new ScriptedRelay(script, greeting);
-    relay.#server.listen(0, "127.0.0.1");
+    relay.#server.listen(port, "127.0.0.1");
     await once(relay.#server, "listening");
     return relay;
   }
@@ -156,20 +172,53 @@ export class ScriptedRelay {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Resolves once it holds; looked at whenever a client connects or writes. */
+  until(holds: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!holds()) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  /** How many lines begin so. */
+  count(start: string): number {
+    return this.lines.filter((line) => line.startsWith(start)).length;
+  }
+
+  /** Ends the connections there are, and waits until the clients know. */
+  async hangUp(farewell = ""): Promise<void> {
+    const closed = [...this.#sockets].map((socket) => once(socket, "close"));
+    for (const socket of this.#sockets) socket.end(farewell);
+    await Promise.all(closed);
+  }
+
   async stop(): Promise<void> {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
     await once(this.#server, "close");
   }
+
+  #look(): void {
+    for (const look of this.#waiting) look();
+  }
 }
+
+/** What a relay does first: a line, or whatever a function writes. */
+export type Greeting = string | ((socket: Socket) => void);
 
 /** Answers as a friendly relay does; overrides are looked up by the beginning of the line. */
 export function friendly(
   overrides: Readonly<Record<string, string | ((socket: Socket) => void)>> = {},
 ): Script {
-  let inData = false;
+  const inData = new WeakSet<Socket>();
   return (line, socket) => {
-    if (inData && line !== ".") return undefined;
+    if (inData.has(socket) && line !== ".") return undefined;
+    inData.delete(socket);
     const key = Object.keys(overrides).find((start) => line.startsWith(start));
     const override = key === undefined ? undefined : overrides[key];
     if (typeof override === "function") {
@@ -177,8 +226,10 @@ export function friendly(
       return undefined;
     }
     if (override !== undefined) return override;
-    inData = line === "DATA";
-    if (inData) return "354 go on";
+    if (line === "DATA") {
+      inData.add(socket);
+      return "354 go on";
+    }
     return line === "QUIT" ? "221 bye" : "250 fine";
   };
 }

@@ -12,7 +12,7 @@ import { failure, FailureError } from "../../verification/failures.ts";
 import type { CommitMeter } from "../../observability/metrics.ts";
 import type { Commit } from "../store.ts";
 import type { BatchResult, FromWriter, ToWriter, WriteResult, WriteTask } from "./messages.ts";
-import { workerFile } from "./worker-file.ts";
+import { workerFile } from "../worker-file.ts";
 
 const MAX_BATCH_TASKS = 256;
 const PROBE_INTERVAL_MS = 500;
@@ -161,8 +161,8 @@ export class GroupCommit {
     } else {
       this.#meter?.committed(batch.length, (performance.now() - this.#handedOverMs) / 1_000);
       this.#becomeOpen();
+      this.#onCommit(result.commit);
       batch.forEach((waiting, index) => settleOne(waiting, result.results[index]));
-      this.#onCommit({ position: result.position, queuedMail: result.queuedMail });
     }
     this.#flush();
   }

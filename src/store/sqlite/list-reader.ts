@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { failure, FailureError } from "../../verification/failures.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import type { ListRequest, ListResponse } from "./list-thread.ts";
-import { workerFile } from "./worker-file.ts";
+import { workerFile } from "../worker-file.ts";
 
 const MAX_WAITING_LISTS = 64;
 const OVERLOAD_RETRY_MS = 1_000;

@@ -2,7 +2,7 @@
 import type { Command } from "../../verification/aggregates.ts";
 import type { Environment } from "../../verification/environment.ts";
 import type { Failure } from "../../verification/failures.ts";
-import type { MaintenanceTask, SealedInboxMail, Settlement } from "../store.ts";
+import type { Commit, MaintenanceTask, SealedInboxMail, Settlement } from "../store.ts";
 
 /** One write. Every kind runs in the batch's transaction, behind a savepoint of its own. */
 export type WriteTask =
@@ -16,6 +16,7 @@ export type WriteTask =
       readonly onlyIfAbsent: boolean;
     }
   | { readonly kind: "addInboxMail"; readonly mail: SealedInboxMail }
+  | { readonly kind: "resealInboxMail"; readonly deliveryId: string; readonly sealed: string }
   | { readonly kind: "maintain"; readonly task: MaintenanceTask }
   /** Writes a row, to find out whether writes succeed again. */
   | { readonly kind: "probe" };
@@ -27,12 +28,7 @@ export type WriteResult =
   | { readonly kind: "error"; readonly error: Error };
 
 export type BatchResult =
-  | {
-      readonly kind: "committed";
-      readonly results: readonly WriteResult[];
-      readonly position: number;
-      readonly queuedMail: boolean;
-    }
+  | { readonly kind: "committed"; readonly results: readonly WriteResult[]; readonly commit: Commit }
   /** The database takes no writes now (full disk, read-only file system): nothing of the batch was recorded. */
   | { readonly kind: "unavailable"; readonly error: Error }
   /** A failed sync leaves open what is on disk. Only a restart, which replays the log, can tell. */

@@ -10,12 +10,17 @@ interface SettledRow {
 }
 
 export class Outbox {
+  readonly #releaseAll: Statement;
   readonly #insert: Statement;
   readonly #claim: Statement;
+  readonly #release: Statement;
   readonly #retry: Statement;
   readonly #end: Statement;
 
   constructor(database: Database) {
+    this.#releaseAll = database.prepare(
+      "UPDATE outbox SET due_at_ms = 0 WHERE due_at_ms > 0 AND state = 'sending'",
+    );
     this.#insert = database.prepare(
       `INSERT INTO outbox (delivery_id, code_id, user_id, organization_id, recipient, url_template, sealed_code,
          queued_at_ms, expires_at_ms, state, due_at_ms)
@@ -31,6 +36,12 @@ export class Outbox {
          recipient, url_template AS urlTemplate, sealed_code AS sealedCode, expires_at_ms AS expiresAtMs,
          id || ':' || lease_id AS leaseId, attempt, queued_at_ms AS queuedAtMs`,
     );
+    this.#release = database.prepare(
+      `UPDATE outbox SET state = CASE attempt WHEN 1 THEN 'queued' ELSE 'retrying' END, attempt = attempt - 1,
+         due_at_ms = @nowMs, lease_id = NULL
+       WHERE id = @id AND lease_id = @lease
+       RETURNING user_id AS userId, code_id AS codeId`,
+    );
     this.#retry = database.prepare(
       `UPDATE outbox SET state = 'retrying', due_at_ms = @retryAtMs, lease_id = NULL, problem = @problem
        WHERE id = @id AND lease_id = @lease
@@ -44,6 +55,11 @@ export class Outbox {
     );
   }
 
+  /** Ends every lease: whoever opens the database for writing holds its lock, so the dispatchers of before are gone. */
+  releaseAll(): void {
+    this.#releaseAll.run();
+  }
+
   add(entry: OutboxEntry, nowMs: number): void {
     this.#insert.run({ ...entry, nowMs });
   }
@@ -55,11 +71,14 @@ export class Outbox {
   /** @returns the row, or undefined when the lease is no longer the row's */
   settle({ leaseId, outcome }: Settlement, nowMs: number): SettledRow | undefined {
     const [id, lease] = leaseId.split(":");
+    if (outcome.state === "released") {
+      return this.#release.get({ id, lease, nowMs }) as SettledRow | undefined;
+    }
     if (outcome.state === "retrying") {
       const { retryAtMs, problem } = outcome;
       return this.#retry.get({ id, lease, retryAtMs, problem }) as SettledRow | undefined;
     }
-    const problem = outcome.state === "sent" ? null : outcome.problem;
+    const problem = "problem" in outcome ? outcome.problem : null;
     return this.#end.get({ id, lease, state: outcome.state, problem, nowMs }) as SettledRow | undefined;
   }
 }

@@ -99,6 +99,10 @@ const MIGRATIONS: readonly string[] = [
   DROP INDEX outbox_due;
   CREATE INDEX outbox_due ON outbox (due_at_ms, state) WHERE due_at_ms IS NOT NULL;
   `,
+  // Snapshots of users remember older codes from here on; a spent code has its id, without which it repeats nothing.
+  `
+  UPDATE aggregates SET state = json_set(state, '$.olderCodes', json('[]'), '$.spentCode', NULL) WHERE type = 'user';
+  `,
 ];
 
 /** Brings the database up to date. @throws Error when a newer version wrote it */

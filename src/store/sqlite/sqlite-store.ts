@@ -12,6 +12,7 @@ import {
   type AccessTokenRecord,
   type ClaimedDelivery,
   type Commit,
+  type KeyUse,
   type MaintenanceTask,
   type PendingState,
   type RecordedEvent,
@@ -23,6 +24,7 @@ import {
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { openForReading } from "./connection.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { readKeyUses } from "./key-uses.ts";
 import { ListReader } from "./list-reader.ts";
 import { acquireLock, type Lock } from "./lock.ts";
 
@@ -153,6 +155,14 @@ export class SqliteStore implements Store {
 
   listInboxMails(limit: number): Promise<SealedInboxMail[]> {
     return Promise.resolve(this.#statements.inbox.all(limit) as SealedInboxMail[]);
+  }
+
+  async resealInboxMail(deliveryId: string, sealed: string): Promise<void> {
+    await this.#writes.submit({ kind: "resealInboxMail", deliveryId, sealed });
+  }
+
+  keyUses(onProgress?: (users: number) => void): Promise<KeyUse[]> {
+    return readKeyUses(this.#reader, onProgress);
   }
 
   async maintain(task: MaintenanceTask): Promise<void> {

@@ -11,6 +11,7 @@ import type { Caller } from "../../verification/caller.ts";
 import {
   claimText,
   type AggregateHead,
+  type BucketUse,
   type Decision,
   type DomainEvent,
   type FactKey,
@@ -32,10 +33,12 @@ export class Writer {
   readonly #statements: ReturnType<typeof prepare>;
   #position: number;
   #queuedMail = false;
+  #changedUsers: string[] = [];
 
   constructor(database: Database) {
     this.#database = database;
     this.#outbox = new Outbox(database);
+    this.#outbox.releaseAll();
     this.#projections = new Projections(database);
     this.#statements = prepare(database);
     this.#position = this.#lastPosition();
@@ -44,13 +47,15 @@ export class Writer {
   run(tasks: readonly WriteTask[]): BatchResult {
     const { begin, commit } = this.#statements;
     this.#queuedMail = false;
+    this.#changedUsers = [];
     let committing = false;
     try {
       begin.run();
       const results = tasks.map((task) => this.#attempt(task));
       committing = true;
       commit.run();
-      return { kind: "committed", results, position: this.#position, queuedMail: this.#queuedMail };
+      const [queuedMail, changedUsers] = [this.#queuedMail, this.#changedUsers];
+      return { kind: "committed", results, commit: { position: this.#position, queuedMail, changedUsers } };
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
       this.#rollBack();
@@ -99,6 +104,9 @@ export class Writer {
         this.#statements.insertInboxMail.run(task.mail);
         this.#statements.trimInbox.run(INBOX_MAX_MAILS);
         return done(null);
+      case "resealInboxMail":
+        this.#statements.resealInboxMail.run(task.sealed, task.deliveryId);
+        return done(null);
       case "maintain":
         this.#statements.pruneBuckets.run(task.task.nowMs);
         return done(null);
@@ -115,6 +123,9 @@ export class Writer {
     const facts = this.#facts(decider.needs(loaded.state, command), env.nowMs);
     const decision = decider.decide(loaded.state, facts, command, env);
     this.#record(aggregate, loaded, decision, env);
+    if (aggregate.type === "user" && decision.events.length > 0 && command.type !== "email.recordSent") {
+      this.#changedUsers.push(aggregate.id);
+    }
     return decision.outcome.ok
       ? done(decision.outcome.reply)
       : { kind: "refused", failure: decision.outcome.failure };
@@ -131,7 +142,7 @@ export class Writer {
   #facts(keys: readonly FactKey[], nowMs: number): Facts {
     const claims = new Map<string, string>();
     const organizations = new Set<string>();
-    const buckets = new Map<string, number>();
+    const buckets = new Map<string, BucketUse>();
     for (const key of keys) {
       if (key.kind === "claim") {
         const row = this.#statements.selectClaim.get(key.claim.scope, key.claim.value) as
@@ -143,8 +154,8 @@ export class Writer {
           organizations.add(key.organizationId);
         }
       } else {
-        const row = this.#statements.selectBucket.get(key.bucket, nowMs) as { used: number } | undefined;
-        buckets.set(key.bucket, row?.used ?? 0);
+        const row = this.#statements.selectBucket.get(key.bucket, nowMs) as BucketUse | undefined;
+        if (row !== undefined) buckets.set(key.bucket, row);
       }
     }
     return { claims, organizations, buckets };
@@ -257,6 +268,7 @@ function prepare(
   | "insertMetadata"
   | "upsertMetadata"
   | "insertInboxMail"
+  | "resealInboxMail"
   | "trimInbox",
   Statement
 > {
@@ -282,7 +294,9 @@ function prepare(
     selectClaim: sql("SELECT aggregate_id FROM claims WHERE scope = ? AND value = ?"),
     takeClaim: sql("INSERT INTO claims (scope, value, aggregate_id) VALUES (?, ?, ?)"),
     releaseClaim: sql("DELETE FROM claims WHERE scope = ? AND value = ? AND aggregate_id = ?"),
-    selectBucket: sql("SELECT used FROM buckets WHERE bucket = ? AND expires_at_ms > ?"),
+    selectBucket: sql(
+      "SELECT used, expires_at_ms AS expiresAtMs FROM buckets WHERE bucket = ? AND expires_at_ms > ?",
+    ),
     debit: sql(
       `INSERT INTO buckets (bucket, used, expires_at_ms) VALUES (@bucket, @amount, @expiresAtMs)
        ON CONFLICT (bucket) DO UPDATE SET
@@ -299,6 +313,7 @@ function prepare(
       `INSERT INTO inbox (delivery_id, received_at_ms, sealed) VALUES (@deliveryId, @receivedAtMs, @sealed)
        ON CONFLICT (delivery_id) DO NOTHING`,
     ),
+    resealInboxMail: sql("UPDATE inbox SET sealed = ? WHERE delivery_id = ?"),
     trimInbox: sql("DELETE FROM inbox WHERE id <= (SELECT max(id) FROM inbox) - ?"),
   };
 }

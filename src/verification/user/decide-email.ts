@@ -178,6 +178,7 @@ function verificationEvents(
       expiry: policy.codeTtlMs * NANOSECONDS_PER_MILLISECOND,
       url_template: urlTemplate,
       ...(verification.kind === "return" && { code_returned: true }),
+      ...(policy.liveCodes > 1 && { live_codes: policy.liveCodes }),
     },
   };
   if (verification.kind === "return") return { events: [added], outbox: [] };

@@ -2,19 +2,30 @@
  * VerifyEmail: the code is the credential, the permission is not looked at.
  *
  * An authenticated caller gets ZITADEL's answers, and the true reason in ErrorInfo. An anonymous one gets success or
- * one single refusal, so that it cannot learn who exists. A submission that already succeeded succeeds again, with
- * the same details, while its code has not expired and the address has neither changed nor got a newer code: people
- * press buttons twice.
+ * one single refusal, so that it cannot learn who exists; each of its refusals compares as many MACs and takes as long
+ * to write as any other. A wrong try at a code that can be used is an event; without such a code, or with its tries spent (see
+ * attempts.ts), only a counter is raised.
+ *
+ * A submission that already succeeded succeeds again, with the same details, while its code has not expired and the
+ * address has neither changed nor got a newer code nor been vouched for: people press buttons twice.
  */
-import { accept, refuse, type Debit, type Decision, type Facts } from "../decider.ts";
-import { matchesMac } from "../code.ts";
+import { accept, refuse, type Decision, type Facts } from "../decider.ts";
+import { matchesMac, type CodeMac } from "../code.ts";
 import type { Environment } from "../environment.ts";
-import { failure, type FailureName } from "../failures.ts";
+import { failure, type Failure } from "../failures.ts";
+import { budgetsOf, debitsOf, triesLeft, type Budget } from "./attempts.ts";
 import type { UserCommand, UserReply } from "./commands.ts";
 import type { UserEvent } from "./events.ts";
-import { attemptsByClient, attemptsInAll } from "./needs.ts";
 import { replyAfter } from "./reply.ts";
-import { exists, type LiveCode, type UserState } from "./state.ts";
+import {
+  exists,
+  liveCodes,
+  OLDER_CODES_KEPT,
+  type OlderCode,
+  type SpentCode,
+  type UserState,
+  type WaitingCode,
+} from "./state.ts";
 
 type UserDecision = Decision<UserEvent, UserReply>;
 type VerifyCommand = Extract<UserCommand, { type: "email.verify" }>;
@@ -31,64 +42,122 @@ export function decideVerify(
 }
 
 function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Environment): UserDecision {
-  if (command.userId === "") return refuse(failure("EMAIL_USER_ID_MISSING"));
-  if (command.candidates.length === 0) return refuse(failure("CODE_MISSING"));
-  if (!exists(state)) return refuse(failure("EMAIL_NOT_FOUND"));
-  if (state.status === "initial") return refuse(failure("USER_NOT_INITIALISED"));
-  const earlier = repeatedSuccess(state, command, env);
-  if (earlier !== undefined) return accept(earlier);
+  const known = submittedCode(state, command.candidates);
+  const refuseFutile = (why: Failure) =>
+    refuse<UserEvent, UserReply>(why, { debits: debitsOf([], 0, command, env) });
 
-  const { code } = state;
-  if (code === null) return failedTry("NO_CODE", {});
-  if (isUsedUp(code, facts, command, env)) return refuse(failure("CODE_USED_UP"));
-  const matches = matchesMac(code.mac, command.candidates);
-  const isExpired = code.expiresAtMs < env.nowMs;
-  if (matches && !isExpired) {
-    const events: UserEvent[] = [{ type: "user.human.email.verified", payload: { codeId: code.codeId } }];
+  const unfit = unfitness(state, command);
+  if (unfit !== undefined) {
+    // An authenticated caller is told who exists, so it may know by the time as well.
+    return env.caller.kind === "anonymous" ? refuseFutile(unfit) : refuse(unfit);
+  }
+  const budgets = budgetsOf(state, command, env);
+  if (budgets.length === 0) return refuseFutile(whyNot(known, state, env));
+  const spent = budgets.filter((budget) => triesLeft(budget, facts) <= 0);
+  if (spent.length > 0) return refuseFutile(usedUp(spent, budgets, facts, command, env));
+
+  const live = liveCodes(state, env.nowMs);
+  if (known !== undefined && live.some(({ codeId }) => codeId === known.codeId)) {
+    const events: UserEvent[] = [{ type: "user.human.email.verified", payload: { codeId: known.codeId } }];
     return accept(replyAfter(state, events, env), { events });
   }
-  return failedTry(
-    isExpired ? "CODE_EXPIRED" : "CODE_INVALID",
-    { codeId: code.codeId },
-    debits(code, command),
-  );
+  if (isRepeatable(known, env)) return accept(replyAgain(known, state));
+
+  const [newest] = live;
+  const events: UserEvent[] =
+    newest === undefined
+      ? []
+      : [{ type: "user.human.email.verification.failed", payload: { codeId: newest.codeId } }];
+  const left = Math.min(...budgets.map((budget) => triesLeft(budget, facts))) - 1;
+  return refuse(whyNot(known, state, env, left), {
+    events,
+    debits: debitsOf(budgets, events.length, command, env),
+  });
 }
 
-/** The answer that this submission got when it succeeded, if it did. */
-function repeatedSuccess(state: UserState, command: VerifyCommand, env: Environment): UserReply | undefined {
-  const { spentCode } = state;
-  if (spentCode === null || spentCode.expiresAtMs < env.nowMs) return undefined;
-  if (!matchesMac(spentCode.mac, command.candidates)) return undefined;
-  const { sequence, verifiedAtMs } = spentCode;
+/** What refuses the call whatever the code is. */
+function unfitness(state: UserState, command: VerifyCommand): Failure | undefined {
+  if (command.userId === "") return failure("EMAIL_USER_ID_MISSING");
+  if (command.candidates.length === 0) return failure("CODE_MISSING");
+  if (!exists(state)) return failure("EMAIL_NOT_FOUND");
+  return state.status === "initial" ? failure("USER_NOT_INITIALISED") : undefined;
+}
+
+type KnownCode = WaitingCode | OlderCode | SpentCode;
+
+/** Compared with where there is no code to compare with; the MAC of nothing. */
+const NO_CODE: WaitingCode = {
+  codeId: "",
+  mac: { keyId: "", mac: Buffer.alloc(32).toString("base64") },
+  expiresAtMs: 0,
+};
+
+/** The user's code that was submitted. Makes the same number of comparisons for every user. */
+function submittedCode(
+  { code, spentCode, olderCodes }: UserState,
+  candidates: readonly CodeMac[],
+): KnownCode | undefined {
+  const codes: KnownCode[] = [code ?? spentCode ?? NO_CODE, ...olderCodes];
+  while (codes.length <= OLDER_CODES_KEPT) codes.push(NO_CODE);
+  const matching = codes.filter(({ mac }) => matchesMac(mac, candidates));
+  return matching[0];
+}
+
+function isRepeatable(known: KnownCode | undefined, env: Environment): known is SpentCode {
+  return known !== undefined && "verifiedAtMs" in known && known.expiresAtMs >= env.nowMs;
+}
+
+/** The answer that this submission got when it succeeded. */
+function replyAgain({ sequence, verifiedAtMs }: SpentCode, state: UserState): UserReply {
   const details = { sequence, changedAtMs: verifiedAtMs, resourceOwner: state.organizationId };
   return { details, returnsCode: false };
 }
 
-function isUsedUp(code: LiveCode, facts: Facts, command: VerifyCommand, env: Environment): boolean {
-  const used = (bucket: string) => facts.buckets.get(bucket) ?? 0;
-  return (
-    used(attemptsByClient(code.codeId, command.client)) >= env.policy.maxAttemptsPerClient ||
-    used(attemptsInAll(code.codeId)) >= env.policy.maxAttemptsPerCode
-  );
+/** Why the code that was submitted does not verify. */
+function whyNot(known: KnownCode | undefined, state: UserState, env: Environment, left?: number): Failure {
+  if (known !== undefined) {
+    if ("verifiedAtMs" in known) return failure("CODE_ALREADY_USED");
+    const end = "end" in known ? known.end : undefined;
+    const isOver = known.expiresAtMs < env.nowMs;
+    if (end === undefined) return failure("CODE_EXPIRED");
+    if (!isOver) return failure(end === "used" ? "CODE_ALREADY_USED" : "CODE_SUPERSEDED");
+  }
+  if (liveCodes(state, env.nowMs).length > 0) {
+    return failure("CODE_INVALID", left === undefined ? {} : { metadata: { attemptsLeft: String(left) } });
+  }
+  return failure(state.code === null ? "NO_CODE" : "CODE_EXPIRED");
 }
 
-function debits(code: LiveCode, command: VerifyCommand): Debit[] {
-  const { codeId } = code;
-  // One longer than the code, which still works in the millisecond it expires at.
-  const expiresAtMs = code.expiresAtMs + 1;
-  return [
-    { bucket: attemptsByClient(codeId, command.client), amount: 1, expiresAtMs },
-    { bucket: attemptsInAll(codeId), amount: 1, expiresAtMs },
-  ];
-}
-
-function failedTry(
-  name: FailureName,
-  payload: { readonly codeId?: string },
-  paid: readonly Debit[] = [],
-): UserDecision {
-  return refuse(failure(name), {
-    events: [{ type: "user.human.email.verification.failed", payload }],
-    debits: paid,
+/** Which tries are spent, and from when on there are some again, where waiting helps. */
+function usedUp(
+  spent: readonly Budget[],
+  budgets: readonly Budget[],
+  facts: Facts,
+  command: VerifyCommand,
+  { nowMs }: Environment,
+): Failure {
+  const perDay = spent.find(({ kind }) => kind === "address");
+  if (perDay !== undefined) {
+    const untilMs = facts.buckets.get(perDay.bucket)?.expiresAtMs ?? perDay.expiresAtMs;
+    return failure("ADDRESS_USED_UP", {
+      metadata: { limit: "address" },
+      retryAfterMs: untilMs - nowMs,
+      quota: {
+        subject: `user:${command.userId}/email`,
+        description: `${perDay.limit} wrong tries per address and day`,
+      },
+    });
+  }
+  const [{ kind, limit }] = spent as [Budget];
+  const metadata = { limit: kind };
+  // A code that outlives the spent ones can be tried again once they are gone.
+  const untilMs = Math.max(...spent.map(({ expiresAtMs }) => expiresAtMs));
+  const outlived = budgets.some((budget) => budget.kind !== "address" && budget.expiresAtMs > untilMs);
+  if (!outlived) return failure("CODE_USED_UP", { metadata });
+  const whose = kind === "client" ? "per code and client" : "per code";
+  return failure("CODE_USED_UP", {
+    metadata,
+    retryAfterMs: untilMs - nowMs,
+    quota: { subject: `user:${command.userId}/code`, description: `${limit} wrong tries ${whose}` },
   });
 }

@@ -31,6 +31,8 @@ export interface CodeAdded {
   readonly url_template: string;
   /** The code was handed to the caller; no mail is sent. */
   readonly code_returned?: true;
+  /** So many of the newest codes work from here on, this one among them; absent: this one alone. */
+  readonly live_codes?: number;
 }
 
 export type UserEvent =

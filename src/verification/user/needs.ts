@@ -1,5 +1,6 @@
 /** Which rows outside the user the rules look at. */
 import type { ClaimKey, FactKey } from "../decider.ts";
+import { attemptNeeds } from "./attempts.ts";
 import type { UserCommand } from "./commands.ts";
 import type { UserState } from "./state.ts";
 
@@ -16,12 +17,7 @@ export function needs(state: UserState, command: UserCommand): readonly FactKey[
         ? []
         : [{ kind: "claim", claim: usernameClaim(command.username.trim()) }];
     case "email.verify":
-      return state.code === null
-        ? []
-        : [
-            { kind: "bucket", bucket: attemptsByClient(state.code.codeId, command.client) },
-            { kind: "bucket", bucket: attemptsInAll(state.code.codeId) },
-          ];
+      return attemptNeeds(state, command);
     default:
       return [];
   }
@@ -39,12 +35,4 @@ export function usernameClaim(username: string): ClaimKey {
 
 export function subjectClaim(userId: string): ClaimKey {
   return { scope: "subject", value: userId };
-}
-
-export function attemptsByClient(codeId: string, client: string): string {
-  return `attempts:${codeId}:${client}`;
-}
-
-export function attemptsInAll(codeId: string): string {
-  return `attempts:${codeId}`;
 }

@@ -22,28 +22,46 @@ export interface Profile {
   readonly gender: Gender;
 }
 
-/** The one code that can still be used. */
-export interface LiveCode {
+/** A code that was issued and that has verified nothing yet. */
+export interface WaitingCode {
   readonly codeId: string;
   readonly mac: CodeMac;
+  /** The code works until the end of this millisecond. */
   readonly expiresAtMs: number;
 }
 
+/** A code before the newest one. */
+export interface OlderCode extends WaitingCode {
+  /**
+   * Why it verifies nothing any more: it verified already, or another code, another address or an administrator's word
+   * took its place. Absent: it works beside the newer ones until it expires.
+   */
+  readonly end?: "used" | "superseded";
+}
+
 /** The code that verified the address last: the same submission again is answered with success again. */
-export interface SpentCode {
-  readonly mac: CodeMac;
-  readonly expiresAtMs: number;
+export interface SpentCode extends WaitingCode {
   /** Sequence and time of the event that it led to. */
   readonly sequence: number;
   readonly verifiedAtMs: number;
 }
+
+/**
+ * How many codes before the newest are remembered: those that may still work (COUNTERSIGN_LIVE_CODES is at most 5), and
+ * at least one more, so that who submits an old code can be told what is wrong with it.
+ */
+export const OLDER_CODES_KEPT = 5;
 
 export interface UserState extends AggregateHead {
   readonly status: UserStatus;
   readonly username: string;
   readonly profile: Profile;
   readonly email: { readonly address: string; readonly isVerified: boolean };
-  readonly code: LiveCode | null;
+  /** The newest code, where it waits: neither used nor voided. */
+  readonly code: WaitingCode | null;
+  /** Newest first; those that still work come before those that do not. */
+  readonly olderCodes: readonly OlderCode[];
+  /** Only while `code` is null. */
   readonly spentCode: SpentCode | null;
 }
 
@@ -64,6 +82,7 @@ export const UNKNOWN_USER: UserState = {
   },
   email: { address: "", isVerified: false },
   code: null,
+  olderCodes: [],
   spentCode: null,
 };
 
@@ -72,7 +91,17 @@ export function exists(state: UserState): boolean {
   return state.status !== "unknown" && state.status !== "deleted";
 }
 
-/** The code if it can be used now. */
-export function liveCode(state: UserState, nowMs: number): LiveCode | undefined {
-  return state.code !== null && state.code.expiresAtMs >= nowMs ? state.code : undefined;
+/** Every code that waits, expired or not, newest first. */
+export function waitingCodes({ code, olderCodes }: UserState): readonly WaitingCode[] {
+  const older = olderCodes.filter(({ end }) => end === undefined);
+  return code === null ? older : [code, ...older];
+}
+
+/** Every code that can be used now, newest first. */
+export function liveCodes(state: UserState, nowMs: number): readonly WaitingCode[] {
+  return waitingCodes(state).filter(({ expiresAtMs }) => expiresAtMs >= nowMs);
+}
+
+export function isLiveCode(state: UserState, codeId: string, nowMs: number): boolean {
+  return liveCodes(state, nowMs).some((code) => code.codeId === codeId);
 }

@@ -55,6 +55,22 @@ export function readsContract(open: OpenWorld): void {
     expect(heard.filter(({ queuedMail }) => queuedMail)).toHaveLength(1);
   });
 
+  test("a listener hears whose users changed, before those who changed them", async () => {
+    const world = await open();
+    const order: string[] = [];
+    world.store.committed(({ changedUsers }) => void order.push(...changedUsers));
+    const run = async (userId: string, work: Promise<unknown>) => {
+      await work;
+      order.push(`${userId} answered`);
+    };
+    await run("ada", world.addUser("ada"));
+    await run("ada", world.sendCode("ada", { kind: "send" }));
+    const claimed = await world.store.claimDeliveries(1, world.nowMs, world.nowMs + 1_000);
+    await world.settle(...claimed.map((delivery) => ({ ...delivery, outcome: { state: "sent" } as const })));
+    await world.addOrganization("other");
+    expect(order).toEqual(["ada", "ada answered", "ada", "ada answered"]);
+  });
+
   test("what was rolled back queued no mail", async () => {
     const world = await open();
     await world.addUser("ada");

@@ -7,6 +7,7 @@ import type { Caller } from "../../../src/verification/caller.ts";
 import {
   claimText,
   type AggregateHead,
+  type BucketUse,
   type Decider,
   type Decision,
   type DomainEvent,
@@ -28,6 +29,8 @@ export const POLICY: Policy = {
   codeTtlMs: 3_600_000,
   maxAttemptsPerClient: 3,
   maxAttemptsPerCode: 5,
+  maxFailuresPerDay: 20,
+  liveCodes: 1,
   defaultUrlTemplate: "https://verify.example/verify?code={{.Code}}&orgId={{.OrgID}}&userId={{.UserID}}",
   links: { allowedHosts: undefined },
 };
@@ -69,7 +72,7 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
   readonly events: Event[] = [];
   readonly organizations = new Set([ORG, OTHER_ORG]);
   readonly claims = new Map<string, string>();
-  readonly buckets = new Map<string, { used: number; expiresAtMs: number }>();
+  readonly buckets = new Map<string, BucketUse>();
 
   constructor(decider: Decider<State, C, Event, Reply>, past: readonly Event[] = []) {
     this.decider = decider;
@@ -93,7 +96,8 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
       else this.claims.set(text, aggregateOf(command).id);
     }
     for (const { bucket, amount, expiresAtMs } of decision.debits) {
-      this.buckets.set(bucket, { used: this.#used(bucket, nowMs) + amount, expiresAtMs });
+      const running = this.#bucket(bucket, nowMs) ?? { used: 0, expiresAtMs };
+      this.buckets.set(bucket, { ...running, used: running.used + amount });
     }
     return decision;
   }
@@ -110,18 +114,20 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
     }
   }
 
-  #used(bucket: string, nowMs: number): number {
+  #bucket(bucket: string, nowMs: number): BucketUse | undefined {
     const row = this.buckets.get(bucket);
-    return row === undefined || row.expiresAtMs <= nowMs ? 0 : row.used;
+    return row === undefined || row.expiresAtMs <= nowMs ? undefined : row;
   }
 
   #facts(asked: readonly FactKey[], nowMs: number): Facts {
     const claims = new Map<string, string>();
     const organizations = new Set<string>();
-    const buckets = new Map<string, number>();
+    const buckets = new Map<string, BucketUse>();
     for (const key of asked) {
-      if (key.kind === "bucket") buckets.set(key.bucket, this.#used(key.bucket, nowMs));
-      else if (key.kind === "organization") {
+      if (key.kind === "bucket") {
+        const row = this.#bucket(key.bucket, nowMs);
+        if (row !== undefined) buckets.set(key.bucket, row);
+      } else if (key.kind === "organization") {
         if (this.organizations.has(key.organizationId)) organizations.add(key.organizationId);
       } else {
         const text = claimText(key.claim);

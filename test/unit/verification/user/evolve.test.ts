@@ -1,7 +1,13 @@
 /** Facts 2.3: what each event does to the e-mail model, and to the rest of the state. */
 import { describe, expect, test } from "@jest/globals";
 import type { UserEvent } from "../../../../src/verification/user/events.ts";
-import { UNKNOWN_USER, liveCode, type UserState } from "../../../../src/verification/user/state.ts";
+import {
+  OLDER_CODES_KEPT,
+  UNKNOWN_USER,
+  isLiveCode,
+  liveCodes,
+  type UserState,
+} from "../../../../src/verification/user/state.ts";
 import { ORG, POLICY, RECORDED_AT } from "../given.ts";
 import { mac } from "../new-code.ts";
 import {
@@ -17,11 +23,14 @@ import {
   verified,
 } from "./user-data.ts";
 
+/** The most that COUNTERSIGN_LIVE_CODES takes. */
+const MOST_LIVE_CODES = 5;
 const expiresAtMs = RECORDED_AT + POLICY.codeTtlMs;
 const live = (n: number) => ({ codeId: `code${n}`, mac: mac(`CODE${n}`), expiresAtMs });
+const ended = (n: number, end: "used" | "superseded") => ({ ...live(n), end });
+const beside = (n: number, live_codes: number) => codeAdded(n, { live_codes });
 const spent = (n: number, sequence: number) => ({
-  mac: mac(`CODE${n}`),
-  expiresAtMs,
+  ...live(n),
   sequence,
   verifiedAtMs: RECORDED_AT,
 });
@@ -48,36 +57,74 @@ const rows: [row: string, events: UserEvent[], state: Partial<UserState>][] = [
     { status: "active" },
   ],
   ["code added: kept", [humanAdded(), codeAdded(1)], { code: live(1), email: address(ADDRESS, false) }],
-  ["code added: replaces the older", [humanAdded(), codeAdded(1), codeAdded(2)], { code: live(2) }],
+  [
+    "code added: replaces the older, which is remembered",
+    [humanAdded(), codeAdded(1), codeAdded(2)],
+    { code: live(2), olderCodes: [ended(1, "superseded")] },
+  ],
+  [
+    "code added: works beside as many as it says",
+    [humanAdded(), beside(1, 3), beside(2, 3), beside(3, 3), beside(4, 3)],
+    { code: live(4), olderCodes: [live(3), live(2), ended(1, "superseded")] },
+  ],
+  [
+    "code added: fewer work beside it than beside the one before",
+    [humanAdded(), beside(1, 3), beside(2, 3), beside(3, 2)],
+    { code: live(3), olderCodes: [live(2), ended(1, "superseded")] },
+  ],
+  [
+    "code added: what was over does not come back",
+    [humanAdded(), codeAdded(1), codeAdded(2), beside(3, 5)],
+    { code: live(3), olderCodes: [live(2), ended(1, "superseded")] },
+  ],
+  [
+    "code added: no more are remembered than that",
+    [humanAdded(), ...[1, 2, 3, 4, 5, 6, 7, 8].map((n) => codeAdded(n))],
+    { code: live(8), olderCodes: [7, 6, 5, 4, 3].map((n) => ended(n, "superseded")) },
+  ],
   [
     "code added: a verified address stays verified",
     [humanAdded(), verified(), codeAdded(1)],
     { code: live(1), email: address(ADDRESS, true) },
   ],
   [
-    "code added: forgets the code that verified before",
+    "code added: the code that verified before can no longer be repeated",
     [humanAdded(), codeAdded(1), verified(1), codeAdded(2)],
-    { code: live(2), spentCode: null },
+    { code: live(2), olderCodes: [ended(1, "used")], spentCode: null },
   ],
   [
-    "email changed: new address, not verified, code dropped",
-    [humanAdded(), verified(), codeAdded(1), emailChanged()],
-    { email: address(NEW_ADDRESS, false), code: null },
+    "email changed: new address, not verified, no code works any more",
+    [humanAdded(), verified(), beside(1, 2), beside(2, 2), emailChanged()],
+    {
+      email: address(NEW_ADDRESS, false),
+      code: null,
+      olderCodes: [ended(2, "superseded"), ended(1, "superseded")],
+    },
   ],
   [
-    "email changed: forgets the code that verified before",
+    "email changed: the code that verified before can no longer be repeated",
     [humanAdded(), codeAdded(1), verified(1), emailChanged()],
-    { email: address(NEW_ADDRESS, false), spentCode: null },
+    { email: address(NEW_ADDRESS, false), olderCodes: [ended(1, "used")], spentCode: null },
   ],
   [
     "email verified by code: verified, code dropped and remembered as spent",
     [humanAdded(), codeAdded(1), verified(1)],
-    { email: address(ADDRESS, true), code: null, spentCode: spent(1, 3) },
+    { email: address(ADDRESS, true), code: null, olderCodes: [], spentCode: spent(1, 3) },
+  ],
+  [
+    "email verified by an older code: the newer one works no more",
+    [humanAdded(), beside(1, 2), beside(2, 2), verified(1)],
+    { code: null, olderCodes: [ended(2, "superseded")], spentCode: spent(1, 4) },
+  ],
+  [
+    "email verified by an administrator after a code did: nothing is repeated",
+    [humanAdded(), codeAdded(1), verified(1), verified()],
+    { code: null, olderCodes: [ended(1, "used")], spentCode: null },
   ],
   [
     "email verified by an administrator: code dropped, not spent",
     [humanAdded(), codeAdded(1), verified()],
-    { email: address(ADDRESS, true), code: null, spentCode: null },
+    { email: address(ADDRESS, true), code: null, olderCodes: [ended(1, "superseded")], spentCode: null },
   ],
   [
     "verification failed and code sent: nothing",
@@ -144,14 +191,28 @@ describe("evolve", () => {
     });
   });
 
-  test.each([
-    ["in its last millisecond", expiresAtMs, live(1)],
-    ["a millisecond later", expiresAtMs + 1, undefined],
-  ])("a code %s", (_when, nowMs, expected) => {
-    expect(liveCode(givenUser(humanAdded(), codeAdded(1)).state, nowMs)).toEqual(expected);
+  test("an older code is forgotten once its life is over", () => {
+    const scenario = givenUser(humanAdded(), codeAdded(1));
+    scenario.record([codeAdded(2)], expiresAtMs + 1);
+    expect(scenario.state.olderCodes).toEqual([]);
   });
 
-  test("there is no live code without a code", () => {
-    expect(liveCode(UNKNOWN_USER, 0)).toBeUndefined();
+  test.each([
+    ["in their last millisecond", expiresAtMs, ["code3", "code2"]],
+    ["a millisecond later", expiresAtMs + 1, []],
+  ])("codes %s", (_when, nowMs, expected) => {
+    const { state } = givenUser(humanAdded(), beside(1, 2), beside(2, 2), beside(3, 2));
+    expect(liveCodes(state, nowMs).map(({ codeId }) => codeId)).toEqual(expected);
+    for (const codeId of ["code1", "code2", "code3"]) {
+      expect(isLiveCode(state, codeId, nowMs)).toBe(expected.includes(codeId));
+    }
+  });
+
+  test("without a code none is live", () => {
+    expect(liveCodes(UNKNOWN_USER, 0)).toEqual([]);
+  });
+
+  test("more older codes are remembered than can work", () => {
+    expect(OLDER_CODES_KEPT).toBeGreaterThan(MOST_LIVE_CODES - 1);
   });
 });

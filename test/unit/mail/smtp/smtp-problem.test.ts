@@ -1,8 +1,10 @@
 // Relays quote what they refuse. What is stored and logged must not.
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { describeProblem, faultOf } from "../../../src/mail/smtp-problem.ts";
-import { sampleMail } from "./sample.ts";
+import { DeliveryFault } from "../../../../src/mail/smtp/session.ts";
+import { acceptedTry, describeProblem, failedTry, faultOf } from "../../../../src/mail/smtp/smtp-problem.ts";
+import { StepTimeout } from "../../../../src/mail/smtp/time-limits.ts";
+import { CODE, LINK, sampleMail } from "../../../mail/smtp/sample-mail.ts";
 
 const mail = sampleMail();
 
@@ -52,6 +54,59 @@ test("errors of the connection are told by their codes alone", () => {
   expect(describeProblem(undefined, mail)).toBe("unknown error");
 });
 
+test("a step that took too long is named", () => {
+  expect(describeProblem(new StepTimeout("rcpt", 20_000), mail)).toBe("no reply to RCPT TO within 20 s");
+  expect(faultOf(new StepTimeout("rcpt", 20_000))).toEqual({ errorCodes: ["ETIMEDOUT"] });
+});
+
+test.each([
+  ["no reply to the final dot", new StepTimeout("finalReply", 60_000), ["ETIMEDOUT"]],
+  [
+    "a reply that is none",
+    Object.assign(new Error("?"), { code: "EMESSAGE", response: "what?" }),
+    ["EPROTOCOL"],
+  ],
+])("%s leaves open who has the mail", (_, cause, errorCodes) => {
+  const fault = new DeliveryFault(cause, { isBeforeMail: false, isOutcomeUnknown: true });
+  expect(faultOf(fault)).toEqual({ errorCodes, isOutcomeUnknown: true });
+});
+
+test("a reply that is neither yes nor no is a fault of the relay, not of the mail", () => {
+  for (const response of ["354 go on", "what?", "600 wat"]) {
+    const responseCode = Number.parseInt(response, 10) || undefined;
+    const error = Object.assign(new Error(response), { code: "EENVELOPE", response, responseCode });
+    expect(faultOf(error)).toEqual({ errorCodes: ["EPROTOCOL"] });
+  }
+});
+
+test("tries keep the reply's codes and its cleaned text", () => {
+  expect(failedTry("relay:25", "permanent", refusal("550 5.1.1 <ada@example.com> unknown"), mail)).toEqual({
+    relay: "relay:25",
+    outcome: "permanent",
+    replyCode: 550,
+    enhancedCode: "5.1.1",
+    text: "550 5.1.1 <[hidden]> unknown (RCPT TO)",
+  });
+  expect(acceptedTry("relay:25", "250 2.0.0 queued as 4F2A for ada@example.com", mail)).toEqual({
+    relay: "relay:25",
+    outcome: "accepted",
+    replyCode: 250,
+    enhancedCode: "2.0.0",
+    text: "250 2.0.0 queued as 4F2A for [hidden]",
+  });
+  expect(acceptedTry("relay:25", "250 ok", mail)).toEqual({
+    relay: "relay:25",
+    outcome: "accepted",
+    replyCode: 250,
+    text: "250 ok",
+  });
+});
+
+test("a mail without names hides no empty words", () => {
+  const nameless = sampleMail({ to: { name: "", address: "@" } });
+  expect(describeProblem(refusal("550 no such user"), nameless)).toBe("550 no such user (RCPT TO)");
+});
+
 test("the last line's enhanced code counts", () => {
   expect(faultOf(refusal("550-5.7.1 a\r\n550 5.2.2 b"))).toEqual({
     errorCodes: ["EENVELOPE"],
@@ -70,8 +125,8 @@ test("long replies are cut, and quickly", () => {
 test("whatever stands around them, address, local part, code and link never come through", () => {
   const secret = fc.constantFrom(
     mail.to.address,
-    mail.code,
-    mail.link,
+    CODE,
+    LINK,
     mail.to.address.toUpperCase(),
     "<ada@example.com>",
   );
@@ -79,7 +134,7 @@ test("whatever stands around them, address, local part, code and link never come
     fc.property(fc.string(), secret, fc.string(), (before, quoted, after) => {
       const text = describeProblem(refusal(`550 5.0.0 ${before}${quoted}${after}`), mail).toLowerCase();
       expect(text).not.toContain("ada@");
-      expect(text).not.toContain(mail.code.toLowerCase());
+      expect(text).not.toContain(CODE.toLowerCase());
       expect(text).not.toContain("verify.example.com");
     }),
   );

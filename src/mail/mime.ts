@@ -1,0 +1,139 @@
+/**
+ * Writes a mail as the bytes that relays carry: RFC 5322 with MIME (RFC 2045 to 2047), a text part and an HTML part.
+ *
+ * The same mail gives the same bytes at every try. Whatever a name or a subject holds, it cannot begin a header of its own:
+ * what is not plain ASCII on one line is written as encoded words.
+ */
+import { createHash } from "node:crypto";
+import type { Mail, MailAddress } from "./message.ts";
+
+const CRLF = "\r\n";
+/** RFC 5322 section 2.1.1, less the line break; RFC 2047 section 2 for lines with encoded words. */
+const MAX_LINE = 76;
+// A line has room for `Subject: `, for `=?UTF-8?B?` and `?=`, and for the base64 of these.
+const MAX_ENCODED_WORD_BYTES = 39;
+
+const PRINTABLE = /^[\x20-\x7E]*$/;
+// RFC 5322 section 3.2.3: a display name of these needs no quotes.
+const ATOMS = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?: [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*$/;
+const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]*$/;
+const NEEDS_QUOTED_PRINTABLE = /[^\r\n\x20-\x7E]|[^\r\n]{77}/;
+const LINE_BREAK = /\r\n|\r|\n/;
+
+/** The addresses as they are to stand in the headers: checked, their domains in ASCII. */
+export interface HeaderAddresses {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** @throws RangeError when the Message-ID or the name of a header is none */
+export function writeMime(mail: Mail, addresses: HeaderAddresses): Buffer {
+  const { messageId, subject, text, html, headers } = mail;
+  if (!PRINTABLE.test(messageId)) throw new RangeError("a Message-ID has to be printable ASCII");
+  // No other mail has this Message-ID, and nobody knows it when the text is written: it cannot stand in there.
+  const boundary = `=_${createHash("sha256").update(messageId).digest("hex").slice(0, 32)}`;
+  const lines = [
+    `From: ${mailbox(mail.from, addresses.from)}`,
+    `To: ${mailbox(mail.to, addresses.to)}`,
+    header("Subject", subject),
+    `Message-ID: ${messageId}`,
+    ...Object.entries(headers).map(([name, value]) => header(name, value)),
+    "MIME-Version: 1.0",
+    `Content-Type: multipart/alternative;${CRLF} boundary="${boundary}"`,
+    "",
+    `--${boundary}`,
+    part("text/plain", text),
+    `--${boundary}`,
+    part("text/html", html),
+    `--${boundary}--`,
+    "",
+  ];
+  return Buffer.from(lines.join(CRLF), "utf8");
+}
+
+function header(name: string, value: string): string {
+  if (!HEADER_NAME.test(name)) throw new RangeError(`${JSON.stringify(name)} is no name of a header`);
+  const isPlain =
+    PRINTABLE.test(value) &&
+    name.length + 2 + value.length <= MAX_LINE &&
+    value.trim() === value &&
+    !value.includes("=?");
+  return `${name}: ${isPlain ? value : encodedWords(value)}`;
+}
+
+function mailbox({ name }: MailAddress, address: string): string {
+  if (name === "") return address;
+  const phrase = displayName(name);
+  const gap = phrase.length + address.length + "From:  <>".length <= MAX_LINE ? " " : `${CRLF} `;
+  return `${phrase}${gap}<${address}>`;
+}
+
+function displayName(name: string): string {
+  if (!PRINTABLE.test(name) || name.length > MAX_LINE - 10 || name.includes("=?")) return encodedWords(name);
+  return ATOMS.test(name) ? name : `"${name.replace(/["\\]/g, String.raw`\$&`)}"`;
+}
+
+/** RFC 2047, each word on its line. A word holds whole characters. */
+function encodedWords(text: string): string {
+  const words: string[] = [];
+  let word = "";
+  let bytes = 0;
+  for (const symbol of text) {
+    const size = Buffer.byteLength(symbol);
+    if (bytes + size > MAX_ENCODED_WORD_BYTES) {
+      words.push(encodedWord(word));
+      word = "";
+      bytes = 0;
+    }
+    word += symbol;
+    bytes += size;
+  }
+  if (word !== "") words.push(encodedWord(word));
+  return words.join(`${CRLF} `);
+}
+
+function encodedWord(text: string): string {
+  return `=?UTF-8?B?${Buffer.from(text, "utf8").toString("base64")}?=`;
+}
+
+/** Headers and content of one part, with the line break before the next boundary. */
+function part(type: string, content: string): string {
+  const isQuoted = NEEDS_QUOTED_PRINTABLE.test(content);
+  const lines = content.split(LINE_BREAK);
+  const encoded = isQuoted ? lines.map(quotedPrintable) : lines;
+  return [
+    `Content-Type: ${type}; charset=utf-8`,
+    `Content-Transfer-Encoding: ${isQuoted ? "quoted-printable" : "7bit"}`,
+    "",
+    ...encoded,
+  ].join(CRLF);
+}
+
+// Printable ASCII but "=", and no white space at the end.
+const STANDS_AS_IT_IS = /^(?:[\x20-\x3C\x3E-\x7E]*[\x21-\x3C\x3E-\x7E])?$/;
+
+/** One byte as quoted-printable writes it: itself, or `=3D`. */
+const QUOTED = Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte <= 0x7e && byte !== 0x3d
+    ? String.fromCharCode(byte)
+    : `=${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+);
+
+/** RFC 2045 section 6.7, for one line. */
+function quotedPrintable(line: string): string {
+  if (line.length <= MAX_LINE && STANDS_AS_IT_IS.test(line)) return line;
+  const bytes = Buffer.from(line, "utf8");
+  let written = "";
+  let column = 0;
+  for (const [index, byte] of bytes.entries()) {
+    const isLast = index === bytes.length - 1;
+    const quoted = isLast && byte === 0x20 ? "=20" : (QUOTED[byte] as string);
+    if (column + quoted.length > (isLast ? MAX_LINE : MAX_LINE - 1)) {
+      written += `=${CRLF}`;
+      column = 0;
+    }
+    written += quoted;
+    column += quoted.length;
+  }
+  return written;
+}

@@ -1,0 +1,26 @@
+/** Where a relay is, and who Countersign is there. */
+import { isLoopback } from "../../verification/url-template.ts";
+
+export interface SmtpRelay {
+  /** IP address, without brackets, or host name. */
+  readonly host: string;
+  readonly port: number;
+  /** TLS from the first byte, rather than STARTTLS. */
+  readonly secure: boolean;
+  readonly user?: string;
+  readonly password?: string;
+}
+
+/** `host:port`, with IPv6 addresses as URLs spell them. */
+export function relayName({ host, port }: SmtpRelay): string {
+  return `${urlHost(host)}:${port}`;
+}
+
+/** Credentials never cross a network in clear. */
+export function needsStartTls({ host, secure, user }: SmtpRelay): boolean {
+  return user !== undefined && !secure && !isLoopback(urlHost(host));
+}
+
+function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,75 @@
+/**
+ * Entry of the mail thread: composes mails and talks to relays, so that neither delays a call.
+ *
+ * It has no keys and no database. What it needs of either it asks the main thread for: whether a mail may still leave,
+ * and to keep a mail of the dev inbox.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { Courier } from "../courier.ts";
+import { createPermit, type HandOverCell } from "../hand-over.ts";
+import { createTransport } from "../mail-route.ts";
+import { createComposer, type MailRequest } from "../message.ts";
+import type { FromMailThread, LogLevel, MailThreadData, ToMailThread } from "./messages.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("mail-worker runs as a worker");
+const say = (message: FromMailThread) => port.postMessage(message);
+
+/** By id of the delivery: who waits for the main thread's answer. */
+const asking = new Map<string, (isLive: boolean) => void>();
+const keeping = new Map<string, PromiseWithResolvers<void>>();
+
+const { route, composer } = workerData as MailThreadData;
+const transport = createTransport(route, {
+  logger: { info: logAt("info"), warn: logAt("warn"), error: logAt("error") },
+  keep(mail) {
+    const kept = Promise.withResolvers<void>();
+    keeping.set(mail.request.deliveryId, kept);
+    say({ kind: "keep", mail });
+    return kept.promise;
+  },
+});
+const courier = new Courier(createComposer(composer), transport);
+
+port.on("message", (message: ToMailThread) => {
+  switch (message.kind) {
+    case "deliver":
+      void deliver(message.request, message.cell);
+      break;
+    case "answer":
+      asking.get(message.deliveryId)?.(message.isLive);
+      break;
+    case "kept":
+      if (message.problem === undefined) keeping.get(message.deliveryId)?.resolve();
+      else keeping.get(message.deliveryId)?.reject(new Error(message.problem));
+      break;
+    case "close":
+      void close();
+      break;
+  }
+});
+
+async function deliver(request: MailRequest, cell: HandOverCell): Promise<void> {
+  const { deliveryId } = request;
+  const permit = createPermit(cell, () => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    asking.set(deliveryId, resolve);
+    say({ kind: "ask", deliveryId });
+    return promise;
+  });
+  const outcome = await courier.deliver(request, permit);
+  asking.delete(deliveryId);
+  keeping.delete(deliveryId);
+  say({ kind: "done", deliveryId, outcome });
+}
+
+async function close(): Promise<void> {
+  await courier.close();
+  say({ kind: "closed" });
+  port?.close();
+}
+
+function logAt(level: LogLevel) {
+  return (fields: Readonly<Record<string, unknown>>, message: string) =>
+    say({ kind: "log", level, fields, message });
+}

@@ -1,0 +1,134 @@
+// The mail thread as the dispatcher sees it: a real thread, a real relay.
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { KeepMail } from "../../src/mail/dev-inbox.ts";
+import { HandOver } from "../../src/mail/hand-over.ts";
+import type { MailRoute } from "../../src/mail/mail-route.ts";
+import type { Mail } from "../../src/mail/message.ts";
+import { MailThread } from "../../src/mail/thread/mail-thread.ts";
+import { RecordingRelay } from "../support/recording-relay.ts";
+import { TestLog } from "./log.ts";
+import { mailRequest } from "./mail-request.ts";
+
+const FROM = { name: "Countersign", address: "no-reply@localhost" };
+const INBOX: MailRoute = { kind: "inbox" };
+
+let log: TestLog;
+let relay: RecordingRelay;
+const threads: MailThread[] = [];
+
+beforeEach(async () => {
+  log = new TestLog();
+  relay = await RecordingRelay.start();
+});
+
+afterEach(async () => {
+  for (const thread of threads.splice(0)) await thread.close();
+  await relay.stop();
+});
+
+function start(route: MailRoute = smtp(relay.port), keep: KeepMail = () => Promise.resolve()): MailThread {
+  const thread = new MailThread({ route, composer: { from: FROM }, keep, logger: log.logger });
+  threads.push(thread);
+  return thread;
+}
+
+function smtp(port: number): MailRoute {
+  return { kind: "smtp", relays: [{ host: "127.0.0.1", port, secure: false }] };
+}
+
+function allowed(): HandOver {
+  return new HandOver(() => Promise.resolve(true));
+}
+
+test("says before any mail where mails go, and how many at once", () => {
+  expect(start().description).toBe(`SMTP 127.0.0.1:${relay.port}`);
+  expect(start(INBOX).description).toBe("dev inbox");
+  expect(start().connections).toBeGreaterThanOrEqual(1);
+});
+
+test("a mail reaches the relay, and the relay's word comes back", async () => {
+  const outcome = await start().deliver(mailRequest(), allowed());
+  expect(outcome).toMatchObject({ kind: "accepted", tries: [{ outcome: "accepted", replyCode: 250 }] });
+  expect(relay.accepted).toMatchObject([{ recipient: "ada@example.com", code: "ABC234" }]);
+});
+
+test("many at once, over no more connections than it says", async () => {
+  const thread = start();
+  const requests = Array.from({ length: 40 }, (_, index) => mailRequest({ deliveryId: `delivery-${index}` }));
+  const outcomes = await Promise.all(requests.map((request) => thread.deliver(request, allowed())));
+  expect(outcomes.filter(({ kind }) => kind === "accepted")).toHaveLength(40);
+  expect(new Set(relay.accepted.map(({ messageId }) => messageId)).size).toBe(40);
+  expect(relay.connections).toBeLessThanOrEqual(thread.connections);
+});
+
+test("asks when the relay has said hello, and sends nothing when the answer is no", async () => {
+  const steps: string[] = [];
+  relay.at = (point) => void steps.push(point);
+  const handOver = new HandOver(() => {
+    steps.push("asked");
+    return Promise.resolve(false);
+  });
+  expect(await start().deliver(mailRequest(), handOver)).toEqual({ kind: "withdrawn" });
+  expect(steps).toEqual(["connect", "asked"]);
+});
+
+test("what was withdrawn between the answer and the envelope does not leave", async () => {
+  const handOver = new HandOver(() => {
+    handOver.withdraw();
+    return Promise.resolve(true);
+  });
+  expect(await start().deliver(mailRequest(), handOver)).toEqual({ kind: "withdrawn" });
+  expect(handOver.isTaken).toBe(false);
+  expect(relay.transactions).toEqual([]);
+});
+
+test("a withdrawal comes too late once the envelope is on its way", async () => {
+  const handOver = allowed();
+  relay.at = (point) => {
+    if (point === "mail") handOver.withdraw();
+  };
+  expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "accepted" });
+  expect(handOver.isTaken).toBe(true);
+});
+
+test("mails of the dev inbox are kept by the main thread", async () => {
+  const kept: Mail[] = [];
+  const keep = (mail: Mail) => Promise.resolve(void kept.push(mail));
+  expect(await start(INBOX, keep).deliver(mailRequest(), allowed())).toMatchObject({ kind: "accepted" });
+  expect(kept).toMatchObject([{ request: { code: "ABC234" }, text: expect.stringContaining("ABC234") }]);
+});
+
+test("an inbox that cannot be written is a reason to try later", async () => {
+  const keep = () => Promise.reject(new TypeError("disk full: ada@example.com"));
+  const outcome = await start(INBOX, keep).deliver(mailRequest(), allowed());
+  expect(outcome).toMatchObject({ kind: "transient" });
+  expect(JSON.stringify(outcome)).not.toContain("ada@");
+});
+
+test("close gives up what is on its way", async () => {
+  const reached = Promise.withResolvers<void>();
+  relay.at = (point) => {
+    if (point !== "dot") return;
+    reached.resolve();
+    return new Promise(() => {});
+  };
+  const thread = start();
+  const sending = thread.deliver(mailRequest(), allowed());
+  await reached.promise;
+  await thread.close();
+  expect(await sending).toMatchObject({ kind: "transient" });
+  expect(await thread.deliver(mailRequest(), allowed())).toMatchObject({
+    kind: "transient",
+    problem: "the mail thread was closed",
+  });
+});
+
+test("a thread that breaks fails what was with it, and the next mail has a new one", async () => {
+  const thread = start({ kind: "smtp", relays: [] });
+  expect(await thread.deliver(mailRequest(), allowed())).toMatchObject({
+    kind: "transient",
+    problem: "the mail thread ended",
+  });
+  expect(await thread.deliver(mailRequest(), allowed())).toMatchObject({ kind: "transient" });
+  expect(log.lines.filter(({ msg }) => msg === "the mail thread broke")).toHaveLength(2);
+});
