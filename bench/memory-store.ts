@@ -35,6 +35,7 @@ export function createMemoryStore(): Store {
       claims: new Map<string, string>(),
       organizations: new Set<string>(),
       buckets: new Map<string, BucketUse>(),
+      suppressions: new Set<string>(),
     };
     for (const key of keys) {
       if (key.kind === "claim") {

@@ -17,7 +17,7 @@ const PRINTABLE = /^[\x20-\x7E]*$/;
 // RFC 5322 section 3.2.3: a display name of these needs no quotes.
 const ATOMS = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?: [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*$/;
 const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]*$/;
-const NEEDS_QUOTED_PRINTABLE = /[^\r\n\x20-\x7E]|[^\r\n]{77}/;
+const ASCII_LINES = /^[\r\n\x20-\x7E]*$/;
 const LINE_BREAK = /\r\n|\r|\n/;
 
 /** The addresses as they are to stand in the headers: checked, their domains in ASCII. */
@@ -98,8 +98,8 @@ function encodedWord(text: string): string {
 
 /** Headers and content of one part, with the line break before the next boundary. */
 function part(type: string, content: string): string {
-  const isQuoted = NEEDS_QUOTED_PRINTABLE.test(content);
   const lines = content.split(LINE_BREAK);
+  const isQuoted = !ASCII_LINES.test(content) || lines.some((line) => line.length > MAX_LINE);
   const encoded = isQuoted ? lines.map(quotedPrintable) : lines;
   return [
     `Content-Type: ${type}; charset=utf-8`,
@@ -112,28 +112,35 @@ function part(type: string, content: string): string {
 // Printable ASCII but "=", and no white space at the end.
 const STANDS_AS_IT_IS = /^(?:[\x20-\x3C\x3E-\x7E]*[\x21-\x3C\x3E-\x7E])?$/;
 
-/** One byte as quoted-printable writes it: itself, or `=3D`. */
-const QUOTED = Array.from({ length: 256 }, (_, byte) =>
-  byte >= 0x20 && byte <= 0x7e && byte !== 0x3d
-    ? String.fromCharCode(byte)
-    : `=${byte.toString(16).toUpperCase().padStart(2, "0")}`,
-);
+const NOT_LITERAL = /[^\x20-\x3C\x3E-\x7E]/gu;
 
 /** RFC 2045 section 6.7, for one line. */
 function quotedPrintable(line: string): string {
   if (line.length <= MAX_LINE && STANDS_AS_IT_IS.test(line)) return line;
-  const bytes = Buffer.from(line, "utf8");
+  const quoted = line.replace(NOT_LITERAL, quotedCharacter).replace(/ $/, "=20");
   let written = "";
-  let column = 0;
-  for (const [index, byte] of bytes.entries()) {
-    const isLast = index === bytes.length - 1;
-    const quoted = isLast && byte === 0x20 ? "=20" : (QUOTED[byte] as string);
-    if (column + quoted.length > (isLast ? MAX_LINE : MAX_LINE - 1)) {
-      written += `=${CRLF}`;
-      column = 0;
-    }
-    written += quoted;
-    column += quoted.length;
+  let start = 0;
+  while (quoted.length - start > MAX_LINE) {
+    let end = start + MAX_LINE - 1;
+    // Not within `=3D`: a sign of equality begins three characters that belong together.
+    if (quoted[end - 1] === "=") end -= 1;
+    else if (quoted[end - 2] === "=") end -= 2;
+    written += `${quoted.slice(start, end)}=${CRLF}`;
+    start = end;
   }
-  return written;
+  return written + quoted.slice(start);
+}
+
+/** One byte as `=C3`. */
+const QUOTED = Array.from(
+  { length: 256 },
+  (_, byte) => `=${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+);
+
+function quotedCharacter(character: string): string {
+  // All of HTML is full of them.
+  if (character === "=") return "=3D";
+  let quoted = "";
+  for (const byte of Buffer.from(character, "utf8")) quoted += QUOTED[byte];
+  return quoted;
 }

@@ -8,6 +8,7 @@
  */
 import type { Environment } from "./environment.ts";
 import type { Failure } from "./failures.ts";
+import type { SuppressionKey } from "./suppression.ts";
 
 /** What every aggregate's state starts with. */
 export interface AggregateHead {
@@ -37,7 +38,8 @@ export interface EventPlace {
 export type FactKey =
   | { readonly kind: "claim"; readonly claim: ClaimKey }
   | { readonly kind: "organization"; readonly organizationId: string }
-  | { readonly kind: "bucket"; readonly bucket: string };
+  | { readonly kind: "bucket"; readonly bucket: string }
+  | { readonly kind: "suppression"; readonly suppression: SuppressionKey };
 
 /** A value that only one aggregate may hold: a username, or the id of a subject (user or service account). */
 export interface ClaimKey {
@@ -52,6 +54,8 @@ export interface Facts {
   readonly organizations: ReadonlySet<string>;
   /** The buckets asked for, but for those that never were or are over. */
   readonly buckets: ReadonlyMap<string, BucketUse>;
+  /** The addresses asked for that take no mail, by `suppressionText`. */
+  readonly suppressions: ReadonlySet<string>;
 }
 
 export interface BucketUse {

@@ -41,4 +41,6 @@ export interface Environment {
   readonly caller: Caller;
   /** Present for every command that may issue a code. */
   readonly newCode?: NewCode;
+  /** The caller wants mail to be sent even to an address that is known to take none. */
+  readonly allowsSuppressed?: boolean;
 }

@@ -298,6 +298,47 @@ export const failureCatalogue = {
   DELETE_USER_ID_MISSING: userIdMissing("COMMAND-vaipl7s13l"),
   DELETE_USER_NOT_FOUND: userNotFound("COMMAND-bd4ir1mblj"),
 
+  // --- deliveries ------------------------------------------------------------------------------------------------
+  ADDRESS_SUPPRESSED: {
+    code: "failed_precondition",
+    reason: "ADDRESS_SUPPRESSED",
+    text: "The address takes no mail: an earlier mail to it came back, or was called unwanted",
+    remedy:
+      "Use another address. Where the reason is gone, call RemoveSuppression, or send the header `countersign-allow-suppressed: true` (with `user.write`).",
+  },
+  DELIVERY_NOT_FOUND: {
+    code: "not_found",
+    reason: "DELIVERY_NOT_FOUND",
+    text: "There is no such delivery",
+    remedy: "Check the delivery id, or the Message-ID and the recipient of the report; ListDeliveries lists both.",
+  },
+  DELIVERY_ENDED: {
+    code: "failed_precondition",
+    reason: "DELIVERY_ENDED",
+    text: "The delivery came to an end",
+    remedy:
+      "The message and the metadata `state` say how it ended. Its code was erased: ResendEmailCode or SendEmailCode mails another one.",
+  },
+  DELIVERY_STALE: {
+    code: "failed_precondition",
+    reason: "DELIVERY_STALE",
+    text: "The code of the delivery cannot be used any more",
+    remedy: "The message says why; ResendEmailCode or SendEmailCode mails another code.",
+  },
+  SUPPRESSION_NOT_FOUND: {
+    code: "not_found",
+    reason: "SUPPRESSION_NOT_FOUND",
+    text: "The address is not suppressed",
+    remedy: "Check the address and the organization; ListSuppressions lists them.",
+  },
+  BOUNCE_REPORT_INVALID: {
+    code: "invalid_argument",
+    reason: "BOUNCE_REPORT_INVALID",
+    text: "The bounce report cannot be used",
+    remedy:
+      "The message says what is missing. Send the whole mail of an RFC 3464 report, as it came, or the provider's fields.",
+  },
+
   // --- organizations, service accounts, tokens -------------------------------------------------------------------
   ORGANIZATION_ALREADY_EXISTS: {
     code: "already_exists",

@@ -356,6 +356,18 @@ describe("no answer", () => {
     expect(outcome).toMatchObject({ kind: "transient" });
   });
 
+  test("an answer before the request is none", async () => {
+    const receiver = await raw((socket, bytes) => {
+      if (bytes === "") socket.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    });
+    const undecided = { take: () => new Promise<boolean>(() => {}) };
+    expect(await send(transportTo(receiver), undecided)).toMatchObject({
+      kind: "transient",
+      problem: expect.stringContaining("the connection broke"),
+      delay: HTTP_DELAYS.unreachable,
+    });
+  });
+
   test("what answers is not HTTP", async () => {
     const outcome = await outcomeOfRaw((socket, bytes) => {
       if (isWhole(bytes)) socket.write("220 mail.example.com ESMTP\r\n");

@@ -102,12 +102,6 @@ const futileTries = {
     const { userId } = await addUser();
     return { userId, verificationCode: otherThan(await newCode(userId)) };
   },
-  "a code in lower case": async () => {
-    const { userId } = await addUser();
-    let code = await newCode(userId);
-    while (code === code.toLowerCase()) code = await newCode(userId);
-    return { userId, verificationCode: code.toLowerCase() };
-  },
   "a superseded code": async () => {
     const { userId } = await addUser();
     const verificationCode = await newCode(userId);
@@ -126,6 +120,13 @@ const futileTries = {
     const code = await newCode(userId);
     await succeed("VerifyEmail", { userId, verificationCode: code });
     return { userId, verificationCode: otherThan(code) };
+  },
+  "a used code, another one waiting": async () => {
+    const { userId } = await addUser();
+    const verificationCode = await newCode(userId);
+    await succeed("VerifyEmail", { userId, verificationCode });
+    await newCode(userId);
+    return { userId, verificationCode };
   },
   "another user's code": async () => {
     const [one, other] = [await addUser(), await addUser()];
@@ -185,11 +186,11 @@ const FUTILE_REASONS: Readonly<Record<Futile, Refusal>> = {
   "an unknown user": EMAIL_NOT_FOUND,
   "a deleted user": EMAIL_NOT_FOUND,
   "a wrong code": CODE_INVALID,
-  "a code in lower case": CODE_INVALID,
-  "a superseded code": CODE_INVALID,
+  "a superseded code": { ...CODE_TEXT, reason: "CODE_SUPERSEDED" },
   "an expired code": { ...CODE_TEXT, reason: "CODE_EXPIRED" },
   "no code at all": { ...CODE_TEXT, reason: "NO_CODE" },
   "another code after a success": { ...CODE_TEXT, reason: "NO_CODE" },
+  "a used code, another one waiting": { ...CODE_TEXT, reason: "CODE_ALREADY_USED" },
   "another user's code": CODE_INVALID,
 };
 

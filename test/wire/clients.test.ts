@@ -23,12 +23,12 @@ afterAll(async () => {
 });
 
 const CODE = /^[A-HJ-NP-Z2-9]{6}$/;
-const CODE_INVALID = {
+const CODE_SUPERSEDED = {
   code: 3,
   message: "Code is invalid (COMMAND-eis9R)",
   details: [
     { "@type": "zitadel.v1.ErrorDetail", id: "COMMAND-eis9R", message: "Code is invalid" },
-    { "@type": "google.rpc.ErrorInfo", reason: "CODE_INVALID", domain: "countersign" },
+    { "@type": "google.rpc.ErrorInfo", reason: "CODE_SUPERSEDED", domain: "countersign" },
   ],
 };
 
@@ -126,8 +126,8 @@ describe.each(clientKinds)("$name", ({ open }) => {
     const second = await recorder.waitForMail(address);
     const third = await call("SendEmailCode", { userId, returnCode: {} });
 
-    expect(await verify(userId, first.code)).toEqual({ ok: false, error: CODE_INVALID });
-    expect(await verify(userId, second.code)).toEqual({ ok: false, error: CODE_INVALID });
+    expect(await verify(userId, first.code)).toEqual({ ok: false, error: CODE_SUPERSEDED });
+    expect(await verify(userId, second.code)).toEqual({ ok: false, error: CODE_SUPERSEDED });
     expect(await isVerified(userId)).toBe(false);
     await expectVerifiedBy(userId, textAt(third, "verificationCode"));
   });

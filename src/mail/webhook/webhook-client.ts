@@ -113,7 +113,7 @@ export class WebhookClient {
   async close(): Promise<void> {
     this.#isClosed = true;
     const ends = [...this.#underWay.values()];
-    
+    for (const giveUp of this.#underWay.keys()) giveUp(closed());
     this.#agent.destroy();
     this.#freshAgent.destroy();
     await Promise.allSettled(ends);
@@ -215,17 +215,18 @@ class Exchange {
   #awaitConnection(socket: Socket): void {
     // ClientRequest.reusedSocket is false for connections that were waited for.
     this.#isReused = socket instanceof TLSSocket ? socket.authorized : !socket.connecting;
+    const ready = () => {
+      clearTimeout(this.#connecting);
+      this.#takePermit().catch((error: unknown) => this.fail(error));
+    };
     if (this.#isReused) {
-      void this.#takePermit();
+      ready();
       return;
     }
     const limitMs = this.#connectTimeoutMs;
     const timeOut = () => this.fail(new PostTimeout(`no connection within ${limitMs / 1000} s`));
     this.#connecting = setTimeout(timeOut, limitMs);
-    socket.once(socket instanceof TLSSocket ? "secureConnect" : "connect", () => {
-      clearTimeout(this.#connecting);
-      void this.#takePermit();
-    });
+    socket.once(socket instanceof TLSSocket ? "secureConnect" : "connect", ready);
   }
 
   async #takePermit(): Promise<void> {

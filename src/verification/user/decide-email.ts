@@ -1,9 +1,10 @@
 /** The calls that set an address or issue a code for it. */
 import { checkPermission } from "../caller.ts";
-import { accept, refuse, type Decision, type OutboxEntry } from "../decider.ts";
+import { accept, refuse, type Decision, type Facts, type OutboxEntry } from "../decider.ts";
 import { parseMailbox } from "../email-address.ts";
 import type { Environment } from "../environment.ts";
 import { failure, type Failure } from "../failures.ts";
+import { checkSuppression } from "../suppression.ts";
 import { checkLinkTemplate } from "../url-template.ts";
 import type { CodeVerification, EmailChange, UserCommand, UserReply, Verification } from "./commands.ts";
 import type { UserEvent } from "./events.ts";
@@ -26,6 +27,7 @@ const NANOSECONDS_PER_MILLISECOND = 1_000_000;
 
 export function decideSetEmail(
   state: UserState,
+  facts: Facts,
   command: Extract<UserCommand, { type: "email.set" }>,
   env: Environment,
 ): UserDecision {
@@ -35,34 +37,39 @@ export function decideSetEmail(
   if (!parsed.ok) return refuse(parsed.failure);
   if (parsed.address === state.email.address) return refuse(failure("EMAIL_NOT_CHANGED"));
   const owner = { userId: command.userId, organizationId: state.organizationId };
+  const takesNoMail = mailProblem(parsed.address, command.verification, owner, facts, env);
+  if (takesNoMail !== undefined) return refuse(takesNoMail);
   const { events, outbox } = changeAddress(parsed.address, command.verification, owner, env);
   return accept(replyAfter(state, events, env), { events, outbox });
 }
 
 export function decideSendCode(
   state: UserState,
+  facts: Facts,
   command: Extract<UserCommand, { type: "email.sendCode" }>,
   env: Environment,
 ): UserDecision {
   const refused = checkEmailCall(state, command.userId, command.verification, env);
-  return refused === undefined ? issueCode(state, command, env) : refuse(refused);
+  return refused === undefined ? issueCode(state, facts, command, env) : refuse(refused);
 }
 
 export function decideResendCode(
   state: UserState,
+  facts: Facts,
   command: Extract<UserCommand, { type: "email.resendCode" }>,
   env: Environment,
 ): UserDecision {
   const refused = checkEmailCall(state, command.userId, command.verification, env);
   if (refused !== undefined) return refuse(refused);
   if (state.code === null) return refuse(failure("NO_CODE_TO_RESEND"));
-  return issueCode(state, command, env);
+  return issueCode(state, facts, command, env);
 }
 
 /** The e-mail part of creating a user, whose permission and existence were checked already. */
 export function firstEmailEvents(
   change: EmailChange,
   owner: Owner,
+  facts: Facts,
   env: Environment,
 ):
   | (EmailChanges & { ok: true; readonly address: string })
@@ -71,6 +78,8 @@ export function firstEmailEvents(
   if (badTemplate !== undefined) return { ok: false, failure: badTemplate };
   const parsed = parseAddress(change.address);
   if (!parsed.ok) return parsed;
+  const takesNoMail = mailProblem(parsed.address, change.verification, owner, facts, env);
+  if (takesNoMail !== undefined) return { ok: false, failure: takesNoMail };
   const { events, outbox } = verificationEvents(parsed.address, change.verification, owner, env);
   return { ok: true, events, outbox, address: parsed.address };
 }
@@ -78,6 +87,7 @@ export function firstEmailEvents(
 /** The e-mail part of updating a user: an unchanged address is no error here, unlike in SetEmail. */
 export function decideUpdateEmail(
   state: UserState,
+  facts: Facts,
   change: EmailChange & { readonly userId: string },
   env: Environment,
 ): EmailChanges {
@@ -87,6 +97,8 @@ export function decideUpdateEmail(
   if (!parsed.ok) return parsed;
   if (parsed.address !== state.email.address) {
     const owner = { userId: change.userId, organizationId: state.organizationId };
+    const takesNoMail = mailProblem(parsed.address, change.verification, owner, facts, env);
+    if (takesNoMail !== undefined) return { ok: false, failure: takesNoMail };
     return { ok: true, ...changeAddress(parsed.address, change.verification, owner, env) };
   }
   const verifies = change.verification.kind === "verified" && !state.email.isVerified;
@@ -141,12 +153,26 @@ function parseAddress(
 
 function issueCode(
   state: UserState,
+  facts: Facts,
   command: { readonly userId: string; readonly verification: CodeVerification },
   env: Environment,
 ): UserDecision {
   const owner = { userId: command.userId, organizationId: state.organizationId };
+  const takesNoMail = mailProblem(state.email.address, command.verification, owner, facts, env);
+  if (takesNoMail !== undefined) return refuse(takesNoMail);
   const { events, outbox } = verificationEvents(state.email.address, command.verification, owner, env);
   return accept(replyAfter(state, events, env), { events, outbox });
+}
+
+/** Codes that are handed to the caller, and addresses that it vouches for, need no mailbox that works. */
+function mailProblem(
+  address: string,
+  verification: Verification,
+  { organizationId }: Owner,
+  facts: Facts,
+  env: Environment,
+): Failure | undefined {
+  return verification.kind === "send" ? checkSuppression({ organizationId, address }, facts, env) : undefined;
 }
 
 function changeAddress(address: string, verification: Verification, owner: Owner, env: Environment) {

@@ -33,11 +33,11 @@ export function decide(state: UserState, facts: Facts, command: UserCommand, env
     case "user.update":
       return decideUpdate(state, facts, command, env);
     case "email.set":
-      return decideSetEmail(state, command, env);
+      return decideSetEmail(state, facts, command, env);
     case "email.sendCode":
-      return decideSendCode(state, command, env);
+      return decideSendCode(state, facts, command, env);
     case "email.resendCode":
-      return decideResendCode(state, command, env);
+      return decideResendCode(state, facts, command, env);
     case "email.verify":
       return decideVerify(state, facts, command, env);
     case "email.recordSent":
@@ -58,7 +58,7 @@ function decideAdd(
   const denied = checkPermission(env.caller, "user.write", { organizationId }, "not allowed");
   if (denied !== undefined) return refuse(denied);
 
-  const email = firstEmailEvents(command.email, { userId, organizationId }, env);
+  const email = firstEmailEvents(command.email, { userId, organizationId }, facts, env);
   if (!email.ok) return refuse(email.failure);
   const username = usernameOf(command);
   if (username === "") return refuse(failure("USERNAME_EMPTY"));
@@ -138,7 +138,7 @@ function decideUpdate(
   }
   if (command.email === undefined) return accept(replyAfter(state, events, env), { events, claims });
 
-  const email = decideUpdateEmail(state, { userId: command.userId, ...command.email }, env);
+  const email = decideUpdateEmail(state, facts, { userId: command.userId, ...command.email }, env);
   if (!email.ok) return refuse(email.failure);
   events.push(...email.events);
   return accept(replyAfter(state, events, env), { events, claims, outbox: email.outbox });

@@ -1,7 +1,8 @@
 /** Which rows outside the user the rules look at. */
 import type { ClaimKey, FactKey } from "../decider.ts";
+import { suppressionNeed } from "../suppression.ts";
 import { attemptNeeds } from "./attempts.ts";
-import type { UserCommand } from "./commands.ts";
+import type { UserCommand, Verification } from "./commands.ts";
 import type { UserState } from "./state.ts";
 
 export function needs(state: UserState, command: UserCommand): readonly FactKey[] {
@@ -11,16 +12,32 @@ export function needs(state: UserState, command: UserCommand): readonly FactKey[
         { kind: "organization", organizationId: command.organizationId },
         { kind: "claim", claim: subjectClaim(command.userId) },
         { kind: "claim", claim: usernameClaim(usernameOf(command)) },
+        ...mailNeeds(command.organizationId, command.email.address, command.email.verification),
       ];
-    case "user.update":
-      return command.username === undefined
-        ? []
-        : [{ kind: "claim", claim: usernameClaim(command.username.trim()) }];
+    case "user.update": {
+      const { username, email } = command;
+      return [
+        ...(username === undefined
+          ? []
+          : [{ kind: "claim", claim: usernameClaim(username.trim()) } as const]),
+        ...(email === undefined ? [] : mailNeeds(state.organizationId, email.address, email.verification)),
+      ];
+    }
+    case "email.set":
+      return mailNeeds(state.organizationId, command.address, command.verification);
+    case "email.sendCode":
+    case "email.resendCode":
+      return mailNeeds(state.organizationId, state.email.address, command.verification);
     case "email.verify":
       return attemptNeeds(state, command);
     default:
       return [];
   }
+}
+
+/** Whether the address takes mail matters only to who wants one sent. */
+function mailNeeds(organizationId: string, address: string, verification: Verification): readonly FactKey[] {
+  return verification.kind === "send" ? [suppressionNeed(organizationId, address.trim())] : [];
 }
 
 /** The username asked for, or the address where none is. */

@@ -16,6 +16,7 @@ import {
 } from "../../../src/verification/decider.ts";
 import type { Environment, Policy } from "../../../src/verification/environment.ts";
 import { failureCatalogue, failureMessage } from "../../../src/verification/failures.ts";
+import { suppressionText } from "../../../src/verification/suppression.ts";
 import { newCode } from "./new-code.ts";
 
 export const ORG = "org1";
@@ -64,6 +65,7 @@ export interface Setting {
   readonly caller?: Caller;
   readonly nowMs?: number;
   readonly policy?: Partial<Policy>;
+  readonly allowsSuppressed?: boolean;
 }
 
 export class Scenario<State extends AggregateHead, C extends Command, Event extends DomainEvent, Reply> {
@@ -73,6 +75,8 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
   readonly organizations = new Set([ORG, OTHER_ORG]);
   readonly claims = new Map<string, string>();
   readonly buckets = new Map<string, BucketUse>();
+  /** By `suppressionText`. */
+  readonly suppressions = new Set<string>();
 
   constructor(decider: Decider<State, C, Event, Reply>, past: readonly Event[] = []) {
     this.decider = decider;
@@ -82,10 +86,10 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
 
   when(
     command: C,
-    { caller = CALLERS.iamOwner, nowMs = NOW, policy = {} }: Setting = {},
+    { caller = CALLERS.iamOwner, nowMs = NOW, policy = {}, allowsSuppressed = false }: Setting = {},
   ): Decision<Event, Reply> {
     const codes = this.events.filter(({ type }) => type === "user.human.email.code.added").length;
-    const env: Environment = { nowMs, caller, policy: { ...POLICY, ...policy }, newCode: newCode(codes + 1) };
+    const env: Environment = { nowMs, caller, policy: { ...POLICY, ...policy }, newCode: newCode(codes + 1), allowsSuppressed };
     const facts = this.#facts(this.decider.needs(this.state, command), nowMs);
     const decision = this.decider.decide(this.state, facts, command, env);
     this.record(decision.events, nowMs, decision.organizationId);
@@ -123,19 +127,23 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
     const claims = new Map<string, string>();
     const organizations = new Set<string>();
     const buckets = new Map<string, BucketUse>();
+    const suppressions = new Set<string>();
     for (const key of asked) {
       if (key.kind === "bucket") {
         const row = this.#bucket(key.bucket, nowMs);
         if (row !== undefined) buckets.set(key.bucket, row);
       } else if (key.kind === "organization") {
         if (this.organizations.has(key.organizationId)) organizations.add(key.organizationId);
+      } else if (key.kind === "suppression") {
+        const text = suppressionText(key.suppression);
+        if (this.suppressions.has(text)) suppressions.add(text);
       } else {
         const text = claimText(key.claim);
         const holder = this.claims.get(text);
         if (holder !== undefined) claims.set(text, holder);
       }
     }
-    return { claims, organizations, buckets };
+    return { claims, organizations, buckets, suppressions };
   }
 }
 
