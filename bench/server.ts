@@ -8,6 +8,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { Authenticator } from "../src/access/authenticator.ts";
 import { bootstrap } from "../src/access/bootstrap.ts";
+import { readBounceReport } from "../src/mail/bounce/bounce-report.ts";
 import { Metrics } from "../src/observability/metrics.ts";
 import { CallLog } from "../src/rpc/call-log.ts";
 import { Chain } from "../src/rpc/chain.ts";
@@ -28,11 +29,12 @@ const randomBytes = createRandomPool();
 const folder = mkdtempSync(join(tmpdir(), "countersign-bench-"));
 const tokenFile = join(folder, "admin.token");
 const store = createMemoryStore();
+const keyring = new Keyring([randomBytes(32)], randomBytes);
 const environments = new EnvironmentFactory({
   nowMs: Date.now,
   randomBytes,
   identifiers: new IdentifierFactory(Date.now, randomBytes),
-  keyring: new Keyring([randomBytes(32)], randomBytes),
+  keyring,
   policy: BENCH_POLICY,
   codeAlphabet: UNAMBIGUOUS_ALPHABET,
   codeLength: 6,
@@ -65,7 +67,7 @@ const logger = pino(
     periodicFlush: 100,
   }),
 );
-const services = createServices({ store, environments });
+const services = createServices({ store, environments, keyring, readBounceReport });
 const callLog = new CallLog({ logger, metrics: new Metrics() });
 const handler = new ApiHandler({
   chain: new Chain({ authenticator: new Authenticator(store), callLog }),

@@ -5,11 +5,15 @@ import { Authenticator } from "./access/authenticator.ts";
 import { bootstrap } from "./access/bootstrap.ts";
 import { hashToken } from "./access/token.ts";
 import type { Config, TlsFiles } from "./config.ts";
+import { readBounceReport } from "./mail/bounce/bounce-report.ts";
 import { createInboxKeeper, readInbox } from "./mail/dev-inbox.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
 import type { MailRoute } from "./mail/mail-route.ts";
+import type { ComposerOptions } from "./mail/message.ts";
+import { loadMailOverrides } from "./mail/messages/load-mail-overrides.ts";
 import { MailThread } from "./mail/thread/mail-thread.ts";
 import type { Logger } from "./observability/logger.ts";
+import { endpointProblem } from "./mail/webhook/webhook-endpoint.ts";
 import { serveMetrics } from "./observability/metrics-listener.ts";
 import { Metrics, type StoreSample } from "./observability/metrics.ts";
 import { packageVersion } from "./observability/package-version.ts";
@@ -83,7 +87,8 @@ export async function startApplication(
   sources: Sources = { nowMs: Date.now, randomBytes: createRandomPool() },
   limits: Partial<ListenerLimits> = {},
 ): Promise<Application> {
-  const useDevInbox = choosesDevInbox(config);
+  const mailRoute = chooseMailRoute(config);
+  const composer = await loadComposer(config);
   const undo: (() => Promise<void>)[] = [];
   try {
     const certificate = config.tls === undefined ? undefined : await loadCertificate(config.tls, logger);
@@ -100,7 +105,8 @@ export async function startApplication(
       config,
       logger,
       sources,
-      useDevInbox,
+      mailRoute,
+      composer,
       listener,
       bound,
       store,
@@ -117,7 +123,8 @@ interface Parts {
   readonly config: Config;
   readonly logger: Logger;
   readonly sources: Sources;
-  readonly useDevInbox: boolean;
+  readonly mailRoute: MailRoute;
+  readonly composer: ComposerOptions;
   readonly listener: Listener;
   readonly bound: BoundAddress;
   readonly store: Store;
@@ -131,7 +138,9 @@ interface MetricsEndpoint {
 }
 
 async function run(parts: Parts): Promise<Application> {
-  const { config, logger, sources, useDevInbox, listener, bound, store, metrics, metricsEndpoint } = parts;
+  const { config, logger, sources, mailRoute, composer, listener, bound, store, metrics, metricsEndpoint } =
+    parts;
+  const useDevInbox = mailRoute.kind === "inbox";
   const url = `${config.tls === undefined ? "http" : "https"}://${urlHost(config.listen.host)}:${bound.port}`;
   const keyring = await loadKeyring(config, store, sources);
   const environments = new EnvironmentFactory({
@@ -152,17 +161,20 @@ async function run(parts: Parts): Promise<Application> {
   });
 
   const gateway = new MailThread({
-    route: mailRouteOf(config, useDevInbox),
-    composer: { from: config.mailFrom },
+    route: mailRoute,
+    composer,
     keep: createInboxKeeper({ store, keyring, ...sources }),
     logger,
   });
+  if (!useDevInbox && config.publicUrl === undefined) {
+    logger.warn(`links in mails lead to ${url}: set COUNTERSIGN_PUBLIC_URL to where people reach this service`);
+  }
   const dispatcher = new Dispatcher({ store, environments, keyring, gateway, logger, metrics });
 
   const readiness = new Readiness({ store, hasKey: () => fitsKeyring(store, keyring) });
   const callLog = new CallLog({ logger, metrics });
   const chain = new Chain({ authenticator: new Authenticator(store), callLog });
-  const services = createServices({ store, environments });
+  const services = createServices({ store, environments, keyring, readBounceReport });
   const handler = new ApiHandler({
     chain,
     services,
@@ -224,22 +236,51 @@ async function loadCertificate(files: TlsFiles, logger: Logger): Promise<Certifi
   }
 }
 
-/** Without SMTP mail goes to the dev inbox, which shows codes: on its own only where nobody else can look. */
-function choosesDevInbox({ devInbox, smtpServers, listen }: Config): boolean {
-  const hasSmtp = smtpServers.length > 0;
-  if (devInbox === true && hasSmtp) {
+/**
+ * Where mail goes. Without a relay or provider it goes to the dev inbox, which shows codes: on its own only where nobody
+ * else can look.
+ */
+function chooseMailRoute({ devInbox, smtpServers, mailWebhook, listen }: Config): MailRoute {
+  const elsewhere =
+    smtpServers.length > 0 ? "SMTP_URL" : mailWebhook === undefined ? undefined : "MAIL_WEBHOOK_URL";
+  if (devInbox === true && elsewhere !== undefined) {
     throw new StartError(
-      "COUNTERSIGN_DEV_INBOX=on and COUNTERSIGN_SMTP_URL are both set: mail goes to one of them, unset the other",
+      `COUNTERSIGN_DEV_INBOX=on and COUNTERSIGN_${elsewhere} are both set: mail goes to one of them, unset the other`,
     );
   }
-  if (hasSmtp) return false;
-  if (devInbox ?? listensOnLoopback(listen.host)) return true;
+  if (mailWebhook !== undefined) return webhookRoute(mailWebhook);
+  if (elsewhere !== undefined) return smtpRoute(smtpServers);
+  if (devInbox ?? listensOnLoopback(listen.host)) return { kind: "inbox" };
   throw new StartError(
     devInbox === false
       ? "mail has nowhere to go: COUNTERSIGN_DEV_INBOX is off; set COUNTERSIGN_SMTP_URL, for example smtp://user:pass@mail.example.com:587"
       : `mail has nowhere to go: the dev inbox is for loopback only and COUNTERSIGN_LISTEN is ${listen.host}:${listen.port}; ` +
           "set COUNTERSIGN_SMTP_URL, or COUNTERSIGN_DEV_INBOX=on to keep mails in an inbox behind the admin token",
   );
+}
+
+function smtpRoute(servers: Config["smtpServers"]): MailRoute {
+  const relays = servers.map(({ password, ...server }) => ({
+    ...server,
+    ...(password !== undefined && { password: password.reveal() }),
+  }));
+  return { kind: "smtp", relays };
+}
+
+function webhookRoute({ url, secrets, allowPrivate }: NonNullable<Config["mailWebhook"]>): MailRoute {
+  const endpoint = { url: url.reveal(), secrets: secrets.map((secret) => secret.reveal()), allowPrivate };
+  const problem = endpointProblem(endpoint);
+  if (problem !== undefined) throw new StartError(`COUNTERSIGN_MAIL_WEBHOOK_URL cannot be used: ${problem}`);
+  return { kind: "webhook", endpoint };
+}
+
+/** The texts and looks of mails, with what the operator has replaced. @throws StartError naming every problem */
+async function loadComposer(config: Config): Promise<ComposerOptions> {
+  const { mailFrom: from, mailTemplates: folder, defaultLanguage, mailLink } = config;
+  const codeOnly = !mailLink;
+  const loaded = await loadMailOverrides({ folder, defaultLanguage, codeOnly });
+  if (!loaded.ok) throw new StartError(loaded.problems.join("\n"));
+  return { from, defaultLanguage, overrides: loaded.overrides, codeOnly };
 }
 
 async function openStore(config: Config, meter: Metrics): Promise<Store> {
@@ -330,15 +371,6 @@ function policyOf(config: Config, publicUrl: string): Policy {
   };
 }
 
-function mailRouteOf(config: Config, useDevInbox: boolean): MailRoute {
-  if (useDevInbox) return { kind: "inbox" };
-  const relays = config.smtpServers.map(({ password, ...server }) => ({
-    ...server,
-    ...(password !== undefined && { password: password.reveal() }),
-  }));
-  return { kind: "smtp", relays };
-}
-
 interface PageParts {
   readonly environments: EnvironmentFactory;
   readonly keyring: Keyring;
@@ -352,7 +384,7 @@ function pagesOf(
   parts: Parts,
   { environments, keyring, readiness, services, adminId }: PageParts,
 ): ReadonlyMap<string, Page> {
-  const { config, logger, useDevInbox, store } = parts;
+  const { config, logger, mailRoute, store } = parts;
   const pages = new Map<string, Page>();
   pages.set("/healthz", createHealthzPage());
   pages.set("/readyz", createReadyzPage(readiness));
@@ -379,7 +411,7 @@ function pagesOf(
       },
     }),
   );
-  if (useDevInbox) {
+  if (mailRoute.kind === "inbox") {
     const isOpen = listensOnLoopback(config.listen.host);
     pages.set(
       "/inbox",

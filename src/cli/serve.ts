@@ -87,7 +87,7 @@ async function start(config: Config, logger: Logger): Promise<Application | unde
   } catch (error) {
     const reason = startFailure(error, config);
     if (reason === undefined) logger.fatal({ err: error }, "the start failed");
-    else process.stderr.write(`countersign: ${reason.replace(/\s*\n\s*/g, " ")}\n`);
+    else process.stderr.write(reason.replace(/^/gm, "countersign: ") + "\n");
     return undefined;
   }
 }

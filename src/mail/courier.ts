@@ -20,10 +20,11 @@ export class Courier {
       return { kind: "permanent", problem: `the mail cannot be composed: ${nameOf(error)}`, tries: [] };
     }
     try {
-      return await this.#transport.send(mail, permit);
+      return { ...(await this.#transport.send(mail, permit)), messageId: mail.messageId };
     } catch (error) {
       const problem = `the transport broke: ${nameOf(error)}`;
-      return { kind: "transient", problem, tries: [], delay: RETRY_DELAYS.internal };
+      const { messageId } = mail;
+      return { kind: "transient", problem, tries: [], delay: RETRY_DELAYS.internal, messageId };
     }
   }
 

@@ -1,8 +1,8 @@
 /**
  * Sends what waits in the outbox.
  *
- * An outbox row is one mail with one code. The transaction that made the code wrote the row, so there is no code without
- * its mail and no mail without its code. A row is always in one of seven states:
+ * An outbox row is one mail, mostly with one code. The transaction that made the code wrote the row, so there is no code without
+ * its mail and no mail without its code. The dispatcher moves a row through seven states:
  *
  * queued     The row was written and nobody took it yet. It is due at once. Made by the command's transaction, or by a
  *            release before the first try; only a claim ends it.
@@ -21,12 +21,24 @@
  * sent       The relay, or the inbox, took responsibility. The same transaction records `user.human.email.code.sent`.
  * failed     The relay refused the mail for good, or it cannot be made: the key that sealed the code is gone.
  * cancelled  The mail lost its purpose before it was sent: its code was superseded by a newer one, or used, the address
- *            was changed or the user deleted. The row says which.
+ *            was changed or the user deleted, somebody cancelled it, or nobody can have the address (reserved-domains.ts)
+ *            and the mail would leave this machine. The row says which.
  * expired    The code ended before the mail could be sent, or ends too soon for one more try.
  *
- * The last four are ends: entered from sending, never left, and the sealed code is erased with them.
+ * The last four are ends: entered from sending, and the sealed code is erased with them. Two of them have another way
+ * in or out, without a dispatcher:
  *
- * A claim that came to nothing by our own doing - the process stops, no connection became free in time - is released:
+ * - Somebody may cancel what is queued or retrying: it is cancelled at once. What is sending is only marked, and the
+ *   dispatcher told, which withdraws the mail; had the relay begun to take it, this try is the last. A release or a
+ *   retry of a marked row is its end.
+ * - A sent mail may come back. Who learns of it reports it, and the row is `bounced`: the eighth state, and an end too.
+ *
+ * A row of kind "test" has no code and no user: only its time and a person's word end it unsent. All else is the same.
+ *
+ * Every try that asked a relay, or should have, is written down with its settlement, relay by relay: what people read of
+ * a delivery later (rpc/delivery-service.ts) is what was recorded here.
+ *
+ * A claim that came to nothing without a relay's doing - the process stops, all relays rest - is released:
  * the row goes back to queued or retrying, due at once, as if it had not been claimed.
  *
  * Freshness: whether the code can still be used is looked up when the row is claimed, and again when a connection is
@@ -43,16 +55,18 @@ import type { MailOutcome, Metrics } from "../observability/metrics.ts";
 import { maskIdentifier } from "../observability/mask-address.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
 import type { Keyring } from "../store/keyring.ts";
-import type { ClaimedDelivery, Settlement, Store } from "../store/store.ts";
+import type { DeliveryAttempt } from "../store/deliveries.ts";
+import type { CancelRequest, ClaimedDelivery, Settlement, Store } from "../store/store.ts";
 import { FailureError } from "../verification/failures.ts";
 import { parseLinkTemplate, renderLink } from "../verification/url-template.ts";
 import type { UserState } from "../verification/user/state.ts";
 import { ClaimWindow } from "./claim-window.ts";
-import { staleEnd } from "./freshness.ts";
+import { unsentEnd, type UnsentEnd } from "./freshness.ts";
 import { HandOver } from "./hand-over.ts";
 import type { MailGateway } from "./mail-gateway.ts";
 import type { SendOutcome } from "./mail-transport.ts";
-import type { MailRequest } from "./message.ts";
+import { TEST_MAIL_LANGUAGE, TEST_MARK } from "./messages/test-mail.ts";
+import type { MailRequest, MailUser } from "./message.ts";
 import { nextAttempt, RETRY_DELAYS, type RetryDelay } from "./retry-policy.ts";
 
 export interface DispatcherOptions {
@@ -93,9 +107,14 @@ interface Flight {
   hasEnded: boolean;
 }
 
-interface Ended {
-  readonly flight: Flight;
+/** How a flight ends, and the try that it made, if it made one. */
+interface Ending {
   readonly outcome: Outcome;
+  readonly tried?: DeliveryAttempt;
+}
+
+interface Ended extends Ending {
+  readonly flight: Flight;
 }
 
 export class Dispatcher {
@@ -113,6 +132,8 @@ export class Dispatcher {
 
   /** By id of the delivery: from the claim to the recorded outcome. */
   readonly #flights = new Map<string, Flight>();
+  /** Who cancelled a delivery that is sending; its claim's answer may come later than the news. */
+  readonly #cancelRequests = new Map<string, string>();
   /** How many of them are still to be sent. */
   #sending = 0;
   /** What waits for the next settlement. */
@@ -147,8 +168,9 @@ export class Dispatcher {
   start(): void {
     if (this.#isRunning) return;
     this.#stopping = new AbortController();
-    this.#unsubscribe = this.#store.committed(({ queuedMail, changedUsers }) => {
+    this.#unsubscribe = this.#store.committed(({ queuedMail, changedUsers, cancelRequests }) => {
       this.#withdraw(changedUsers);
+      for (const request of cancelRequests) this.#cancel(request);
       if (queuedMail) this.wake();
     });
     this.wake();
@@ -203,7 +225,7 @@ export class Dispatcher {
 
   /** What the closed gateway still says of these sends is ignored. */
   async #abandon(): Promise<void> {
-    for (const flight of this.#flights.values()) this.#end(flight, RELEASED);
+    for (const flight of this.#flights.values()) this.#end(flight, { outcome: RELEASED });
     await this.#settling;
   }
 
@@ -214,6 +236,11 @@ export class Dispatcher {
     for (const { delivery, handOver } of this.#flights.values()) {
       if (changed.has(delivery.userId)) handOver?.withdraw();
     }
+  }
+
+  #cancel({ deliveryId, by }: CancelRequest): void {
+    this.#cancelRequests.set(deliveryId, by);
+    this.#flights.get(deliveryId)?.handOver?.withdraw();
   }
 
   // --- claiming ---------------------------------------------------------------------------------------------------
@@ -265,39 +292,57 @@ export class Dispatcher {
     this.#sending += 1;
     const beganMs = performance.now();
     void this.#attempt(flight)
-      .catch((error: unknown) => this.#retryLater(flight, describeError(error), RETRY_DELAYS.internal))
-      .then((outcome) => {
+      .catch((error: unknown) => ({
+        outcome: this.#retryLater(flight, describeError(error), RETRY_DELAYS.internal),
+      }))
+      .then((ending) => {
         this.#sending -= 1;
         this.#window.note(performance.now() - beganMs);
-        this.#end(flight, outcome);
+        this.#end(flight, ending);
         this.wake();
       });
   }
 
   /** Checks, hands over, and looks again whenever the mail was withdrawn. */
-  async #attempt(flight: Flight): Promise<Outcome> {
+  async #attempt(flight: Flight): Promise<Ending> {
     while (this.#isRunning && !this.#isLate(flight)) {
       const { delivery } = flight;
       const handOver = new HandOver(() => this.#isLive(flight));
       // Before the look at the user: a commit after it withdraws the mail.
       flight.handOver = handOver;
-      const user = await this.#store.findUser(delivery.userId);
-      const stale = staleEnd(user, delivery, this.#environments.nowMs());
-      if (stale !== undefined) return stale;
+      const user = await this.#userOf(delivery);
+      const unsent = this.#unsentEnd(delivery, user);
+      if (unsent !== undefined) return { outcome: unsent };
       const request = this.#requestOf(delivery, user);
-      if ("problem" in request) return { state: "failed", problem: request.problem };
+      if ("problem" in request) return { outcome: { state: "failed", problem: request.problem } };
+      const startedAtMs = this.#environments.nowMs();
       const sent = await this.#gateway.deliver(request, handOver);
-      if (sent.kind !== "withdrawn") return this.#outcomeOf(flight, sent);
+      if (sent.kind === "withdrawn") continue;
+      const { tries, messageId } = sent;
+      const tried = { startedAtMs, tries, ...(messageId !== undefined && { messageId }) };
+      return { outcome: this.#outcomeOf(flight, sent), tried };
     }
-    return RELEASED;
+    return { outcome: RELEASED };
+  }
+
+  #userOf({ kind, userId }: ClaimedDelivery): Promise<UserState | undefined> {
+    return kind === "test" ? Promise.resolve(undefined) : this.#store.findUser(userId);
+  }
+
+  #unsentEnd(delivery: ClaimedDelivery, user: UserState | undefined): UnsentEnd | undefined {
+    return unsentEnd(delivery, {
+      user,
+      cancelledBy: this.#cancelRequests.get(delivery.deliveryId) ?? delivery.cancelRequestedBy ?? undefined,
+      leavesMachine: this.#gateway.leavesMachine === true,
+      nowMs: this.#environments.nowMs(),
+    });
   }
 
   /** What a hand-over asks last. */
   async #isLive(flight: Flight): Promise<boolean> {
     if (!this.#isRunning || this.#isLate(flight)) return false;
     const { delivery } = flight;
-    const user = await this.#store.findUser(delivery.userId);
-    return staleEnd(user, delivery, this.#environments.nowMs()) === undefined;
+    return this.#unsentEnd(delivery, await this.#userOf(delivery)) === undefined;
   }
 
   /** Too little is left of the lease for a send. */
@@ -310,6 +355,7 @@ export class Dispatcher {
     user: UserState | undefined,
   ): MailRequest | { readonly problem: string } {
     const { deliveryId, userId, organizationId, recipient, urlTemplate, queuedAtMs, expiresAtMs } = delivery;
+    if (delivery.kind === "test") return testMailRequest(delivery);
     if (user === undefined) return { problem: "there is no such user" };
     let code: string;
     try {
@@ -337,6 +383,8 @@ export class Dispatcher {
         return { state: "failed", problem: sent.problem };
       case "transient":
         this.#pausedUntilMs = Math.max(this.#pausedUntilMs, sent.pausedUntilMs ?? 0);
+        // No relay was asked: it was no try, and there will be none before the pause is over.
+        if (sent.pausedUntilMs !== undefined && sent.tries.length === 0) return RELEASED;
         return this.#retryLater(flight, sent.problem, sent.delay);
     }
   }
@@ -360,12 +408,12 @@ export class Dispatcher {
 
   // --- settling ---------------------------------------------------------------------------------------------------
 
-  #end(flight: Flight, outcome: Outcome): void {
+  #end(flight: Flight, ending: Ending): void {
     if (flight.hasEnded) return;
     flight.hasEnded = true;
     flight.handOver = undefined;
-    this.#report(flight, outcome);
-    this.#ended.push({ flight, outcome });
+    this.#report(flight, ending.outcome);
+    this.#ended.push({ flight, ...ending });
     this.#settling ??= this.#settleWhatEnded().finally(() => (this.#settling = undefined));
   }
 
@@ -383,7 +431,10 @@ export class Dispatcher {
         continue;
       }
       if (!isSettled) this.#logger.error({ count: ended.length }, "mails left to their leases");
-      for (const { flight } of ended) this.#flights.delete(flight.delivery.deliveryId);
+      for (const { flight } of ended) {
+        this.#flights.delete(flight.delivery.deliveryId);
+        this.#cancelRequests.delete(flight.delivery.deliveryId);
+      }
       // Some of them may be due again, sooner than what the timer waits for.
       this.wake();
     }
@@ -391,10 +442,11 @@ export class Dispatcher {
   }
 
   async #settle(ended: readonly Ended[]): Promise<boolean> {
-    const settlements = ended.map(({ flight, outcome }) => ({
+    const settlements = ended.map(({ flight, outcome, tried }) => ({
       deliveryId: flight.delivery.deliveryId,
       leaseId: flight.leaseId,
       outcome,
+      ...(tried !== undefined && { tried }),
     }));
     try {
       const env = this.#environments.plain({ kind: "system" });
@@ -436,6 +488,23 @@ export class Dispatcher {
     const wentWrong = how === "failed" || how === "retrying" || how === "expired";
     this.#logger[wentWrong ? "warn" : "info"](details, `mail ${how}`);
   }
+}
+
+function testMailRequest(delivery: ClaimedDelivery): MailRequest {
+  const { deliveryId, recipient, organizationId, queuedAtMs, expiresAtMs } = delivery;
+  const user: MailUser = {
+    userId: "",
+    organizationId,
+    username: "",
+    givenName: "",
+    familyName: "",
+    nickName: "",
+    displayName: "",
+    preferredLanguage: TEST_MAIL_LANGUAGE,
+    createdAtMs: queuedAtMs,
+    changedAtMs: queuedAtMs,
+  };
+  return { kind: "test", deliveryId, recipient, user, code: TEST_MARK, link: "", queuedAtMs, expiresAtMs };
 }
 
 function mailUserOf(userId: string, { organizationId, username, profile, email, ...state }: UserState) {

@@ -1,36 +1,35 @@
-/** Whether a queued mail is still worth sending. */
-import type { OutboxEntry } from "../verification/decider.ts";
-import { exists, isLiveCode, waitingCodes, type UserState } from "../verification/user/state.ts";
+/** Whether a queued mail may still be sent: asked of the queue, of the address, of the user, of the clock. */
+import type { ClaimedDelivery } from "../store/store.ts";
+import { staleEnd } from "../verification/user/stale-delivery.ts";
+import type { UserState } from "../verification/user/state.ts";
+import { reservedDomain } from "./reserved-domains.ts";
 
-export interface StaleEnd {
+export interface UnsentEnd {
   readonly state: "cancelled" | "expired";
   readonly problem: string;
 }
 
-/**
- * Holds a delivery against what its user is now.
- *
- * @param user undefined when there is no such user
- * @returns how the delivery ends unsent; undefined when its code can still be used
- */
-export function staleEnd(
-  user: UserState | undefined,
-  delivery: OutboxEntry,
-  nowMs: number,
-): StaleEnd | undefined {
-  if (user === undefined || !exists(user)) return cancelled("superseded: the user was deleted");
-  if (user.email.address !== delivery.recipient) return cancelled("superseded: the address was changed");
-  if (isLiveCode(user, delivery.codeId, nowMs)) return undefined;
-  if (user.code === null) {
-    return cancelled(
-      user.email.isVerified ? "used: the address is verified" : "superseded: the address was set again",
-    );
-  }
-  const isWaiting = waitingCodes(user).some(({ codeId }) => codeId === delivery.codeId);
-  if (!isWaiting) return cancelled("superseded: there is a newer code");
-  return { state: "expired", problem: "the code expired before it was sent" };
+export interface Circumstances {
+  /** Of a mail with a code; undefined when there is no such user. */
+  readonly user: UserState | undefined;
+  /** Who cancelled the delivery; undefined when nobody did. */
+  readonly cancelledBy: string | undefined;
+  /** Whether mails leave this machine. */
+  readonly leavesMachine: boolean;
+  readonly nowMs: number;
 }
 
-function cancelled(problem: string): StaleEnd {
-  return { state: "cancelled", problem };
+/** @returns how the delivery ends unsent; undefined when it may be sent */
+export function unsentEnd(delivery: ClaimedDelivery, circumstances: Circumstances): UnsentEnd | undefined {
+  const { user, cancelledBy, leavesMachine, nowMs } = circumstances;
+  if (cancelledBy !== undefined) return { state: "cancelled", problem: `cancelled by ${cancelledBy}` };
+  const reserved = leavesMachine ? reservedDomain(delivery.recipient) : undefined;
+  if (reserved !== undefined) {
+    const problem = `reserved: no mailbox is in ${reserved} (RFC 2606, RFC 6761), so no relay was asked`;
+    return { state: "cancelled", problem };
+  }
+  if (delivery.kind === "code") return staleEnd(user, delivery, nowMs);
+  return delivery.expiresAtMs < nowMs
+    ? { state: "expired", problem: "its time was over before it was sent" }
+    : undefined;
 }

@@ -8,6 +8,8 @@ export interface MailGateway {
   readonly description: string;
   /** How many mails can be handed over at the same time. */
   readonly connections: number;
+  /** Whether mails leave this machine. Reserved domains (RFC 2606) get none then. Default: false. */
+  readonly leavesMachine?: boolean;
   /** Composes one mail and hands it over when `handOver` allows it. Never rejects. */
   deliver(request: MailRequest, handOver: HandOver): Promise<SendOutcome>;
   /** Gives up what is still being sent; its deliveries settle as transient. */

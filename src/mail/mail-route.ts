@@ -1,4 +1,5 @@
 /** Which way mails go, as plain data: decided on the main thread, built on the mail thread. */
+import { isLoopback } from "../verification/url-template.ts";
 import {
   DEV_INBOX_CONNECTIONS,
   DEV_INBOX_DESCRIPTION,
@@ -7,20 +8,49 @@ import {
 } from "./dev-inbox.ts";
 import type { MailLogger, MailTransport } from "./mail-transport.ts";
 import { describeRelays, SMTP_CONNECTIONS, SmtpTransport, type SmtpRelay } from "./smtp/smtp-transport.ts";
+import { describeEndpoint, type WebhookEndpoint } from "./webhook/webhook-endpoint.ts";
+import { WEBHOOK_CONNECTIONS, WebhookTransport } from "./webhook/webhook-transport.ts";
 
 export type MailRoute =
   | { readonly kind: "inbox" }
   /** Relays in the order in which they are tried. */
-  | { readonly kind: "smtp"; readonly relays: readonly SmtpRelay[] };
+  | { readonly kind: "smtp"; readonly relays: readonly SmtpRelay[] }
+  | { readonly kind: "webhook"; readonly endpoint: WebhookEndpoint };
 
 /** For the log and the start banner; names no user and no password. */
 export function describeRoute(route: MailRoute): string {
-  return route.kind === "inbox" ? DEV_INBOX_DESCRIPTION : describeRelays(route.relays);
+  switch (route.kind) {
+    case "inbox":
+      return DEV_INBOX_DESCRIPTION;
+    case "smtp":
+      return describeRelays(route.relays);
+    case "webhook":
+      return describeEndpoint(route.endpoint);
+  }
 }
 
 /** How many mails can be handed over at the same time. */
 export function connectionsOf(route: MailRoute): number {
-  return route.kind === "inbox" ? DEV_INBOX_CONNECTIONS : SMTP_CONNECTIONS;
+  switch (route.kind) {
+    case "inbox":
+      return DEV_INBOX_CONNECTIONS;
+    case "smtp":
+      return SMTP_CONNECTIONS;
+    case "webhook":
+      return WEBHOOK_CONNECTIONS;
+  }
+}
+
+/** Whether mails may leave this machine: one way out that is not on loopback is enough. */
+export function leavesMachine(route: MailRoute): boolean {
+  switch (route.kind) {
+    case "inbox":
+      return false;
+    case "smtp":
+      return !route.relays.every(({ host }) => isLoopback(host.includes(":") ? `[${host}]` : host));
+    case "webhook":
+      return !isLoopback(new URL(route.endpoint.url).hostname);
+  }
 }
 
 export interface RouteContext {
@@ -35,5 +65,7 @@ export function createTransport(route: MailRoute, { logger, keep }: RouteContext
       return new DevInboxTransport(keep);
     case "smtp":
       return new SmtpTransport({ relays: route.relays, logger });
+    case "webhook":
+      return new WebhookTransport({ endpoint: route.endpoint, logger });
   }
 }

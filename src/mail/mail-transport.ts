@@ -45,7 +45,10 @@ export interface RelayTry {
   readonly text: string;
 }
 
-export type SendOutcome =
+/** With the mail's Message-ID once it is composed, which transports need not say. */
+export type SendOutcome = { readonly messageId?: string } & SendResult;
+
+type SendResult =
   | { readonly kind: "accepted"; readonly tries: readonly RelayTry[] }
   /** The permit was refused: nothing was handed over. */
   | { readonly kind: "withdrawn" }

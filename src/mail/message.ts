@@ -3,6 +3,7 @@ import { domainToASCII } from "node:url";
 import { MessageCatalogue, type Message } from "./messages/catalogue.ts";
 import { parseAcceptLanguage } from "./messages/language-choice.ts";
 import { NO_OVERRIDES, type MailOverrides } from "./messages/mail-overrides.ts";
+import { testMailTexts } from "./messages/test-mail.ts";
 import { TEXT_KEYS, type MessageTexts } from "./messages/text-keys.ts";
 
 /** Always an object, never a string: in a string a comma or a line break could add recipients. */
@@ -40,6 +41,8 @@ export interface MailParts {
 }
 
 export interface MailRequest {
+  /** "test": the mail shows that mails arrive, and carries a mark in the place of a code, and no link. Default: "code". */
+  readonly kind?: "code" | "test";
   readonly deliveryId: string;
   readonly recipient: string;
   readonly user: MailUser;
@@ -137,7 +140,7 @@ interface Shown {
 
 function render(
   message: Message,
-  { recipient, code, queuedAtMs, expiresAtMs }: MailRequest,
+  { kind, recipient, code, queuedAtMs, expiresAtMs }: MailRequest,
   { name, sender, link }: Shown,
 ): Pick<Mail, "subject" | "text" | "html" | "parts"> {
   const { timeWords, direction } = message;
@@ -152,7 +155,8 @@ function render(
     lifetime: timeWords.duration(expiresAtMs - queuedAtMs),
   };
   const texts = {} as Record<keyof MessageTexts, string>;
-  for (const key of TEXT_KEYS) texts[key] = message.texts[key](values);
+  if (kind === "test") Object.assign(texts, testMailTexts(values));
+  else for (const key of TEXT_KEYS) texts[key] = message.texts[key](values);
   const greeting = name === "" ? texts.greetingWithoutName : texts.greeting;
   const view = {
     ...values,

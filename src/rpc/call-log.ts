@@ -12,7 +12,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
-import type { Logger } from "pino";
+import type { Logger } from "../observability/logger.ts";
 import { maskIdentifier } from "../observability/mask-address.ts";
 import type { CallMeter, Metrics } from "../observability/metrics.ts";
 import type { Caller } from "../verification/caller.ts";

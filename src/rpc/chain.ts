@@ -6,6 +6,7 @@
  */
 import { getOption, hasOption, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
+import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
 import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { Authenticator } from "../access/authenticator.ts";
@@ -55,7 +56,9 @@ export class Chain {
   constructor({ authenticator, callLog }: ChainOptions) {
     this.#authenticator = authenticator;
     this.#callLog = callLog;
-    for (const method of UserService.methods) this.#rules.compile(method.input);
+    for (const { methods } of [UserService, DeliveryService]) {
+      for (const { input } of methods) this.#rules.compile(input);
+    }
   }
 
   /** Takes the call through the steps around `next`. @throws ConnectError */

@@ -1,8 +1,12 @@
 /** Every service that is served. */
+import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
+import { createDeliveryService, type DeliveryServiceOptions } from "./delivery-service.ts";
 import { ServiceTable } from "./service-table.ts";
 import { createUserService, type UserServiceOptions } from "./user-service.ts";
 
-export function createServices(options: UserServiceOptions): ServiceTable {
-  return new ServiceTable().add(UserService, createUserService(options));
+export function createServices(options: UserServiceOptions & DeliveryServiceOptions): ServiceTable {
+  return new ServiceTable()
+    .add(UserService, createUserService(options))
+    .add(DeliveryService, createDeliveryService(options));
 }

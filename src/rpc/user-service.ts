@@ -16,6 +16,7 @@ import { exists } from "../verification/user/state.ts";
 import type { Call } from "./call.ts";
 import { ORGANIZATION_HEADER } from "./chain.ts";
 import type { UnaryService } from "./service-table.ts";
+import { allowsSuppressed } from "./suppressed-header.ts";
 import {
   codeVerificationOf,
   emailChangeOf,
@@ -41,7 +42,8 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
   ): Promise<{ readonly reply: UserReply; readonly code: string | undefined }> {
     const isMailed = verificationIn(command)?.kind === "send";
     const { env, code } = environments.withNewCode(call.caller, command.userId, isMailed);
-    const reply: UserReply = await store.execute(command, env);
+    const asked = allowsSuppressed(call) ? { ...env, allowsSuppressed: true } : env;
+    const reply: UserReply = await store.execute(command, asked);
     return { reply, code: reply.returnsCode ? code : undefined };
   }
 

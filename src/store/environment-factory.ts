@@ -34,6 +34,11 @@ export class EnvironmentFactory {
     return this.#sources.identifiers.sortable();
   }
 
+  /** An id for a mail. */
+  newDeliveryId(): string {
+    return this.#sources.identifiers.timed();
+  }
+
   /** For commands that issue no code. */
   plain(caller: Caller): Environment {
     return { nowMs: this.#sources.nowMs(), policy: this.#sources.policy, caller };
@@ -70,7 +75,7 @@ export class EnvironmentFactory {
   }
 
   #newDelivery(code: string): NewDelivery {
-    const deliveryId = this.#sources.identifiers.random();
+    const deliveryId = this.newDeliveryId();
     return { deliveryId, sealedCode: this.#sources.keyring.seal(code, deliveryId) };
   }
 }

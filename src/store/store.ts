@@ -17,7 +17,21 @@ import type { Environment } from "../verification/environment.ts";
 import type { OrganizationState } from "../verification/organization.ts";
 import type { ServiceAccountState } from "../verification/service-account.ts";
 import type { UserState } from "../verification/user/state.ts";
+import type {
+  DeliveryAttempt,
+  DeliveryChange,
+  DeliveryHistory,
+  DeliveryKind,
+  DeliveryPage,
+  DeliveryQuery,
+  PendingState,
+  Suppression,
+  SuppressionPage,
+  SuppressionQuery,
+} from "./deliveries.ts";
 import type { UserPage, UserQuery } from "./user-query.ts";
+
+export type { DeliveryState, PendingState } from "./deliveries.ts";
 
 export interface Store {
   /** @throws FailureError for refusals, overload and an unavailable database */
@@ -29,6 +43,15 @@ export interface Store {
   settleDeliveries(settlements: readonly Settlement[], env: Environment): Promise<{ readonly stale: number }>;
   /** When the next delivery is due, in milliseconds since the Unix epoch; undefined when none is pending. */
   nextDeliveryDueMs(): Promise<number | undefined>;
+
+  /** What people do to deliveries. @throws FailureError for refusals, see DeliveryChange */
+  changeDelivery(change: DeliveryChange, nowMs: number): Promise<void>;
+  findDelivery(deliveryId: string): Promise<DeliveryHistory | undefined>;
+  /** @throws FailureError QUERY_TIMED_OUT past the query's deadline */
+  listDeliveries(query: DeliveryQuery): Promise<DeliveryPage>;
+  findSuppression(organizationId: string, address: string): Promise<Suppression | undefined>;
+  /** @throws FailureError QUERY_TIMED_OUT past the query's deadline */
+  listSuppressions(query: SuppressionQuery): Promise<SuppressionPage>;
 
   findUser(userId: string): Promise<UserState | undefined>;
   findOrganization(organizationId: string): Promise<OrganizationState | undefined>;
@@ -96,6 +119,13 @@ export interface Commit {
   readonly queuedMail: boolean;
   /** Ids of the users that its commands changed; what became of mails does not count. */
   readonly changedUsers: readonly string[];
+  /** Deliveries that somebody cancelled while they were being sent. */
+  readonly cancelRequests: readonly CancelRequest[];
+}
+
+export interface CancelRequest {
+  readonly deliveryId: string;
+  readonly by: string;
 }
 
 export interface RecordedEvent {
@@ -119,21 +149,24 @@ export interface AccessTokenRecord {
   readonly serviceAccount: ServiceAccountState;
 }
 
-export type DeliveryState = "queued" | "sending" | "sent" | "retrying" | "failed" | "cancelled" | "expired";
-
-export type PendingState = "queued" | "sending" | "retrying";
-
+/** A test mail has no user, no code and no link: these are "". */
 export interface ClaimedDelivery extends OutboxEntry {
+  readonly kind: DeliveryKind;
   /** Fences the settlement: a later claim has another lease. */
   readonly leaseId: string;
   /** 1 for the first try. */
   readonly attempt: number;
   readonly queuedAtMs: number;
+  /** Who cancelled it during an attempt that never came to its end; null when nobody did. */
+  readonly cancelRequestedBy: string | null;
 }
 
 export interface Settlement {
   readonly deliveryId: string;
   readonly leaseId: string;
+  /** What was tried, for the timeline. Absent where nothing was handed over; then only an end has an entry. */
+  readonly tried?: DeliveryAttempt;
+  /** A retry or a release of a delivery that somebody cancelled meanwhile ends it as cancelled. */
   readonly outcome:
     | { readonly state: "sent" }
     /** As if it had not been claimed: due at once, and no try more. */

@@ -12,7 +12,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { IncomingMessage } from "node:http";
 import { create, type Message } from "@bufbuild/protobuf";
 import { ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import type { Logger } from "pino";
+import type { Logger } from "../observability/logger.ts";
 import type { Arrival, Call } from "../rpc/call.ts";
 import type { CallLog } from "../rpc/call-log.ts";
 import type { Chain } from "../rpc/chain.ts";

@@ -25,7 +25,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
-import type { Logger } from "pino";
+import type { Logger } from "../observability/logger.ts";
 import type { Arrival, Binding, Call, WireFormat } from "../rpc/call.ts";
 import type { CallLog } from "../rpc/call-log.ts";
 import type { Chain, StreamCall } from "../rpc/chain.ts";

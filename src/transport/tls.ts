@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { ServerOptions } from "node:https";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
-import type { Logger } from "pino";
+import type { Logger } from "../observability/logger.ts";
 
 export interface CertificateFiles {
   /** PEM: the certificate, then its intermediates. */

@@ -310,7 +310,8 @@ export const failureCatalogue = {
     code: "not_found",
     reason: "DELIVERY_NOT_FOUND",
     text: "There is no such delivery",
-    remedy: "Check the delivery id, or the Message-ID and the recipient of the report; ListDeliveries lists both.",
+    remedy:
+      "Check the delivery id, or the Message-ID and the recipient of the report; ListDeliveries lists both.",
   },
   DELIVERY_ENDED: {
     code: "failed_precondition",

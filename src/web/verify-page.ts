@@ -73,7 +73,7 @@ const answers: Record<VerifyOutcome, (request: Request, userId: string, code: st
       request,
       400,
       "This code cannot be used",
-      html`<p class="bad">The code is wrong, too old, or was replaced by a newer one.</p>
+      html`<p class="bad">The code is wrong, too old, was replaced by a newer one, or was tried too often.</p>
 <p>Compare it with your newest email. If it still cannot be used, ask the app that sent you the email for a new code.</p>
 ${form(userId, code)}`,
     ),

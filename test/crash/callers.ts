@@ -5,7 +5,7 @@ import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { Details } from "../../gen/zitadel/object/v2/object_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { Call, IssuedCode, Ledger } from "./ledger.ts";
-import { seededRandom } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 const CALLERS_PER_CONNECTION = 8;
 /** Longer than any call takes; a call that hangs is to be seen as such. */
@@ -13,7 +13,14 @@ const CALL_TIMEOUT_MS = 15_000;
 /** Neither O nor 1 is ever drawn. */
 const WRONG_CODE = "WRONG1";
 /** What may happen where many work on one user. */
-const REFUSALS = ["CODE_INVALID", "NO_CODE", "CODE_USED_UP", "USER_ALREADY_EXISTS"];
+const REFUSALS = [
+  "CODE_INVALID",
+  "CODE_SUPERSEDED",
+  "CODE_ALREADY_USED",
+  "NO_CODE",
+  "CODE_USED_UP",
+  "USER_ALREADY_EXISTS",
+];
 const RETURN_CODE = { case: "returnCode", value: {} } as const;
 
 /** Users that all callers work on, over all rounds, and the code last seen for each. */
@@ -59,7 +66,7 @@ export async function callUntilGone(options: CallersOptions): Promise<void> {
     Array.from({ length: count }, async (_, index) => {
       const client = clients[index % clients.length];
       if (client === undefined) return;
-      const random = seededRandom(seed * 1_000 + index);
+      const random = new Random(seed * 1_000 + index);
       await new Caller({
         ...options,
         client,
@@ -106,7 +113,7 @@ interface CallerOptions extends CallersOptions {
   readonly client: Client<typeof UserService>;
   readonly headers: Record<string, string>;
   readonly shift: Shift;
-  readonly random: () => number;
+  readonly random: Random;
   readonly name: string;
 }
 
@@ -133,7 +140,7 @@ class Caller {
     const { shift, random } = this.#options;
     try {
       for (;;) {
-        if (random() < 0.25) await this.#lifeOfOwnUser();
+        if (random.chance(0.25)) await this.#lifeOfOwnUser();
         else await this.#stepOnSharedUser();
       }
     } catch (error) {
@@ -150,20 +157,21 @@ class Caller {
     accepted(await this.#verify(userId, first.code, first), 4);
     accepted(await this.#verify(userId, first.code, first), 4);
     const second = accepted(await this.#sendCode(userId), 5);
-    refused(await this.#verify(userId, first.code, first), "CODE_INVALID");
+    refused(await this.#verify(userId, first.code, first), "CODE_ALREADY_USED");
     accepted(await this.#verify(userId, second.code, second, "anonymous"), 7);
+    // Without a code that works a wrong try is no event.
     refused(await this.#verify(userId, WRONG_CODE), "NO_CODE");
-    const third = accepted(await this.#setEmail(userId), 10);
-    refused(await this.#verify(userId, second.code, second), "CODE_INVALID");
-    accepted(await this.#verify(userId, third.code, third), 12);
-    accepted(await this.#read(userId), 12);
+    const third = accepted(await this.#setEmail(userId), 9);
+    refused(await this.#verify(userId, second.code, second), "CODE_ALREADY_USED");
+    accepted(await this.#verify(userId, third.code, third), 11);
+    accepted(await this.#read(userId), 11);
   }
 
   async #stepOnSharedUser(): Promise<void> {
     const { shared, random } = this.#options;
-    const userId = shared.ids[Math.floor(random() * shared.ids.length)] ?? "";
+    const userId = random.pick(shared.ids);
     const known = shared.codes.get(userId);
-    const choice = random();
+    const choice = random.next();
     if (known === undefined) await this.#createShared(userId);
     else if (choice < 0.2) this.#remember(await this.#sendCode(userId));
     else if (choice < 0.35) this.#remember(await this.#setEmail(userId));

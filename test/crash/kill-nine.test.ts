@@ -9,7 +9,7 @@ import { temporaryFolders } from "../contract/temporary.ts";
 import { serverProcesses, type ServerProcess } from "../support/server-process.ts";
 import { callUntilGone, SharedUsers } from "./callers.ts";
 import { Ledger, ledgerProblems } from "./ledger.ts";
-import { seededRandom } from "./random.ts";
+import { Random } from "../support/random.ts";
 import { sideTableProblems } from "./side-tables.ts";
 
 /** Another one by hand: CRASH_SEED=7 npm test -- kill-nine */
@@ -24,12 +24,12 @@ const startServer = serverProcesses();
 
 test(`kill -9 under ${CALLERS} callers, ${ROUNDS} times on one data directory (seed ${SEED})`, async () => {
   const dataDir = temporaryFolder();
-  const random = seededRandom(SEED);
+  const random = new Random(SEED);
   const ledger = new Ledger();
   const shared = new SharedUsers(8);
   const tokens = new Set<string>();
   for (let round = 1; round <= ROUNDS; round++) {
-    const endAfter = 1 + Math.floor(random() * MOST_ANSWERS);
+    const endAfter = 1 + random.below(MOST_ANSWERS);
     const server = startServer({ dataDir });
     const url = await server.ready();
     const token = adminToken(dataDir);

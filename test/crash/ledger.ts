@@ -26,8 +26,10 @@ const APPENDS: Readonly<Record<CallName, readonly string[]>> = {
   read: [],
 };
 
-/** Refusals that leave an event; other refusals leave nothing. */
-const FAILED_TRIES: readonly string[] = ["CODE_INVALID", "NO_CODE"];
+/** Refusals that leave an event. */
+const FAILED_TRIES: readonly string[] = ["CODE_INVALID"];
+/** Refusals that leave an event where another code works; all that are in neither list leave nothing. */
+const PERHAPS_FAILED_TRIES: readonly string[] = ["CODE_SUPERSEDED", "CODE_ALREADY_USED"];
 
 /** A code that a caller got in hand. */
 export interface IssuedCode {
@@ -156,15 +158,17 @@ function remainderProblems(
     }
   }
   const open = notes.filter((note) => note.answeredAt === undefined);
-  const refusals = notes.filter((note) => FAILED_TRIES.includes(note.refusal ?? "")).length;
+  const refusals = (reasons: readonly string[]) =>
+    notes.filter(({ refusal }) => refusal !== undefined && reasons.includes(refusal)).length;
   const unclaimed = events.filter((event) => !owners.has(event.sequence) && event.type !== CODE_SENT);
   for (const type of [ADDED, CHANGED, CODE_ADDED, VERIFIED, FAILED]) {
     const count = unclaimed.filter((event) => event.type === type).length;
-    const least = type === FAILED ? refusals : 0;
+    const least = type === FAILED ? refusals(FAILED_TRIES) : 0;
+    const perhaps = type === FAILED ? refusals(PERHAPS_FAILED_TRIES) : 0;
     const calls = open.filter(({ name }) =>
       type === FAILED ? name === "verify" : APPENDS[name].includes(type),
     ).length;
-    const most = least + (unanswered === "perhaps executed" ? calls : 0);
+    const most = least + perhaps + (unanswered === "perhaps executed" ? calls : 0);
     if (count < least || count > most) {
       problems.push(`${count} × ${type} without an accepting answer, should be ${least} to ${most}`);
     }

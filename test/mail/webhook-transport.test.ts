@@ -484,7 +484,12 @@ describe("the permit", () => {
     const receiver = await raw(() => {});
     const late = Promise.withResolvers<boolean>();
     const transport = transportTo(receiver, { requestTimeoutMs: 100 });
-    expect(await send(transport, { take: () => late.promise })).toMatchObject({ kind: "transient" });
+    expect(await send(transport, { take: () => late.promise })).toMatchObject({
+      kind: "transient",
+      problem: expect.stringContaining("no answer whether the mail may leave within 0.1 s"),
+      delay: HTTP_DELAYS.internal,
+    });
+    expect(log.lines).toEqual([]);
     late.resolve(true);
     await late.promise;
     await receiver.abandoned();

@@ -58,6 +58,8 @@ describe("defaults", () => {
       codeAlphabet: "ABCDEFGHJKLMNPQRSTUVWXYZ23456789",
       codeTtlMs: 3_600_000,
       codeMaxAttempts: 5,
+      liveCodes: 1,
+      maxFailuresPerDay: 100,
       urlTemplateHosts: undefined,
       tls: undefined,
       corsOrigins: undefined,
@@ -118,6 +120,8 @@ describe("good values", () => {
     ["CODE_TTL", "2d", { codeTtlMs: 172_800_000 }],
     ["CODE_TTL", "168h", { codeTtlMs: 604_800_000 }],
     ["CODE_MAX_ATTEMPTS", "1000", { codeMaxAttempts: 1000 }],
+    ["LIVE_CODES", "5", { liveCodes: 5 }],
+    ["FAILURES_PER_DAY", "0", { maxFailuresPerDay: 0 }],
     [
       "URL_TEMPLATE_HOSTS",
       "App.example.com, localhost:3000,*.Example.org,bücher.example,[::1]:80",
@@ -215,6 +219,9 @@ describe("bad values", () => {
     ["CODE_TTL", `${"9".repeat(50)}s`, "is not between 1m and 7d"],
     ["CODE_MAX_ATTEMPTS", "0", "is not a whole number from 1 to 1000"],
     ["CODE_MAX_ATTEMPTS", "1001", "is not a whole number from 1 to 1000"],
+    ["LIVE_CODES", "0", "is not a whole number from 1 to 5"],
+    ["LIVE_CODES", "6", "is not a whole number from 1 to 5"],
+    ["FAILURES_PER_DAY", "100001", "is not a whole number from 0 to 100000"],
     ["CORS_ORIGINS", "app.example.com", "is not an http:// or https:// URL"],
     ["CORS_ORIGINS", "null", "is not an http:// or https:// URL"],
     [

@@ -8,7 +8,7 @@
  * MAIL FROM, the mail goes through another session, once, and the permit is taken again.
  */
 import type { HandOverPermit } from "../mail-transport.ts";
-import { CircuitBreaker, type CircuitBreakerOptions } from "./circuit-breaker.ts";
+import { CircuitBreaker, type CircuitBreakerOptions } from "../circuit-breaker.ts";
 import { ConnectionPool, type ConnectionPoolOptions } from "./connection-pool.ts";
 import { NothingLearnt } from "./nothing-learnt.ts";
 import type { Parcel } from "./parcel.ts";

@@ -12,7 +12,7 @@
 import type { HandOverPermit, MailLogger, MailTransport, RelayTry, SendOutcome } from "../mail-transport.ts";
 import type { Mail } from "../message.ts";
 import { judge, RETRY_DELAYS, type RetryDelay } from "../retry-policy.ts";
-import type { BreakerChange, Pass } from "./circuit-breaker.ts";
+import type { BreakerChange, Pass } from "../circuit-breaker.ts";
 import { NothingLearnt } from "./nothing-learnt.ts";
 import { pack, type Parcel } from "./parcel.ts";
 import { RelayClient } from "./relay-client.ts";

@@ -11,7 +11,7 @@ import { workerFile } from "../../store/worker-file.ts";
 import type { KeepMail } from "../dev-inbox.ts";
 import type { HandOver } from "../hand-over.ts";
 import type { MailGateway } from "../mail-gateway.ts";
-import { connectionsOf, describeRoute, type MailRoute } from "../mail-route.ts";
+import { connectionsOf, describeRoute, leavesMachine, type MailRoute } from "../mail-route.ts";
 import type { SendOutcome } from "../mail-transport.ts";
 import type { ComposerOptions, Mail, MailRequest } from "../message.ts";
 import { RETRY_DELAYS } from "../retry-policy.ts";
@@ -34,6 +34,7 @@ interface Pending {
 export class MailThread implements MailGateway {
   readonly description: string;
   readonly connections: number;
+  readonly leavesMachine: boolean;
   readonly #options: MailThreadOptions;
   /** By id of the delivery. */
   readonly #pending = new Map<string, Pending>();
@@ -44,6 +45,7 @@ export class MailThread implements MailGateway {
     this.#options = options;
     this.description = describeRoute(options.route);
     this.connections = connectionsOf(options.route);
+    this.leavesMachine = leavesMachine(options.route);
   }
 
   deliver(request: MailRequest, handOver: HandOver): Promise<SendOutcome> {

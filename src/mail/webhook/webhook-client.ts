@@ -1,6 +1,7 @@
 /**
  * Posts to the HTTP provider: one request, one answer, of which only the status counts.
  *
+ * waiting     All connections are in use.
  * connecting  A kept connection, or a new one: look-up of the name, TCP, TLS, all within the time to connect. Nothing of
  *             the mail is written.
  * asking      The connection stands. The permit is taken, however old the wait for a connection has grown.
@@ -8,7 +9,8 @@
  * answered    The head of the answer has come, and with it the verdict. Its body is read, so that the connection can be
  *             kept, up to a limit, and thrown away.
  *
- * A failure ends the request from everywhere, and so does the end of the time for the whole.
+ * A failure ends the request from everywhere, and so does the end of the time for the whole. Only while connecting, and
+ * once written, is that the provider's doing.
  *
  * A kept connection may have been closed by the other side without anybody having heard of it. When one breaks before an
  * answer, the request goes out again over a new one, once, and the permit is taken again. Should the provider have read
@@ -177,7 +179,7 @@ class Exchange {
   #connecting: NodeJS.Timeout | undefined;
   /** The connection carried other requests before. */
   #isReused = false;
-  #isWritten = false;
+  #step: "waiting" | "connecting" | "asking" | "written" = "waiting";
   #isSettled = false;
 
   /** @param untilMs on the clock of performance.now() */
@@ -187,7 +189,10 @@ class Exchange {
     const limit = `${requestTimeoutMs / 1000} s`;
     const timeOut = () => {
       if (this.#isSettled) this.#request?.destroy();
-      else this.fail(new PostTimeout(`no answer within ${limit}`));
+      else if (this.#step === "waiting") this.fail(new PostGivenUp(`no connection was free within ${limit}`));
+      else if (this.#step === "asking") {
+        this.fail(new PostGivenUp(`no answer whether the mail may leave within ${limit}`));
+      } else this.fail(new PostTimeout(`no answer within ${limit}`));
     };
     this.#deadline = setTimeout(timeOut, Math.max(0, untilMs - performance.now()));
   }
@@ -209,7 +214,7 @@ class Exchange {
   fail(reason: unknown): void {
     const isOurs = reason instanceof PostTimeout || reason instanceof PostGivenUp;
     const Fault = this.#isReused && !isOurs ? DeadConnection : PostFault;
-    this.#end(() => this.#settled.reject(new Fault(reason, this.#isWritten)));
+    this.#end(() => this.#settled.reject(new Fault(reason, this.#step === "written")));
   }
 
   #awaitConnection(socket: Socket): void {
@@ -223,6 +228,7 @@ class Exchange {
       ready();
       return;
     }
+    this.#step = "connecting";
     const limitMs = this.#connectTimeoutMs;
     const timeOut = () => this.fail(new PostTimeout(`no connection within ${limitMs / 1000} s`));
     this.#connecting = setTimeout(timeOut, limitMs);
@@ -231,6 +237,7 @@ class Exchange {
 
   async #takePermit(): Promise<void> {
     if (this.#isSettled) return;
+    this.#step = "asking";
     const signed = this.#post.headers();
     let isTaken: boolean;
     try {
@@ -246,13 +253,13 @@ class Exchange {
 
   #write(signed: Readonly<Record<string, string>>): void {
     for (const [name, value] of Object.entries(signed)) this.#request?.setHeader(name, value);
-    this.#isWritten = true;
+    this.#step = "written";
     this.#request?.end(this.#post.body);
   }
 
   #answered(response: IncomingMessage): void {
     // Proxies say good-bye to idle connections with a 408 that answers nothing.
-    if (!this.#isWritten) {
+    if (this.#step !== "written") {
       this.fail(new Error("an answer before the request"));
       return;
     }

@@ -11,7 +11,7 @@ import { packageVersion } from "../../observability/package-version.ts";
 import type { HandOverPermit, MailLogger, MailTransport, RelayTry, SendOutcome } from "../mail-transport.ts";
 import type { Mail } from "../message.ts";
 import type { RetryDelay } from "../retry-policy.ts";
-import { CircuitBreaker, type BreakerChange, type Pass } from "../smtp/circuit-breaker.ts";
+import { CircuitBreaker, type BreakerChange, type Pass } from "../circuit-breaker.ts";
 import { AddressRefused } from "./address-guard.ts";
 import { HTTP_DELAYS, judgeHttp, type HttpJudgement } from "./http-rules.ts";
 import { buildPayload } from "./payload.ts";

@@ -1,8 +1,7 @@
 /** The main thread's side of the list thread, which starts with the first list. */
 import { Worker } from "node:worker_threads";
 import { failure, FailureError } from "../../verification/failures.ts";
-import type { UserPage, UserQuery } from "../user-query.ts";
-import type { ListRequest, ListResponse } from "./list-thread.ts";
+import type { AnyList, AnyPage, ListKind, ListRequest, ListResponse, Lists } from "./list-thread.ts";
 import { workerFile } from "../worker-file.ts";
 
 const MAX_WAITING_LISTS = 64;
@@ -10,7 +9,7 @@ const OVERLOAD_RETRY_MS = 1_000;
 
 export class ListReader {
   readonly #path: string;
-  readonly #waiting = new Map<number, PromiseWithResolvers<UserPage>>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<AnyPage>>();
   #worker: Worker | undefined;
   #nextId = 1;
   #closed = false;
@@ -19,16 +18,21 @@ export class ListReader {
     this.#path = path;
   }
 
-  list(query: UserQuery): Promise<UserPage> {
+  /** @throws FailureError QUERY_TIMED_OUT, OVERLOADED, STORE_UNAVAILABLE */
+  async list<Kind extends ListKind>(kind: Kind, query: Lists[Kind]["query"]): Promise<Lists[Kind]["page"]> {
+    return await this.#ask({ kind, query } as AnyList);
+  }
+
+  #ask(list: AnyList): Promise<AnyPage> {
     if (this.#closed) return Promise.reject(new FailureError(failure("STORE_UNAVAILABLE")));
     if (this.#waiting.size >= MAX_WAITING_LISTS) {
       return Promise.reject(new FailureError(failure("OVERLOADED", { retryAfterMs: OVERLOAD_RETRY_MS })));
     }
     const id = this.#nextId++;
-    const answer = Promise.withResolvers<UserPage>();
+    const answer = Promise.withResolvers<AnyPage>();
     this.#waiting.set(id, answer);
     this.#worker ??= this.#start();
-    this.#worker.postMessage({ id, query } satisfies ListRequest);
+    this.#worker.postMessage({ id, list } satisfies ListRequest);
     return answer.promise;
   }
 

@@ -1,17 +1,41 @@
 /** Entry of the list thread: long reads run here, away from the calls, each with a deadline. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { UserState } from "../../verification/user/state.ts";
+import type {
+  DeliveryPage,
+  DeliveryQuery,
+  DeliveryRecord,
+  Suppression,
+  SuppressionPage,
+  SuppressionQuery,
+} from "../deliveries.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { openForReading } from "./connection.ts";
+import { listDeliveriesSql, listSuppressionsSql } from "./delivery-list-sql.ts";
 import { listUsersSql, type Sql } from "./user-list-sql.ts";
+
+/** What each kind of list is asked with and answered by. */
+export interface Lists {
+  readonly users: { readonly query: UserQuery; readonly page: UserPage };
+  readonly deliveries: { readonly query: DeliveryQuery; readonly page: DeliveryPage };
+  readonly suppressions: { readonly query: SuppressionQuery; readonly page: SuppressionPage };
+}
+
+export type ListKind = keyof Lists;
+
+export type AnyList = {
+  [Kind in ListKind]: { readonly kind: Kind; readonly query: Lists[Kind]["query"] };
+}[ListKind];
+
+export type AnyPage = Lists[ListKind]["page"];
 
 export interface ListRequest {
   readonly id: number;
-  readonly query: UserQuery;
+  readonly list: AnyList;
 }
 
 export type ListResponse =
-  | { readonly id: number; readonly kind: "page"; readonly page: UserPage }
+  | { readonly id: number; readonly kind: "page"; readonly page: AnyPage }
   | { readonly id: number; readonly kind: "timedOut" }
   | { readonly id: number; readonly kind: "error"; readonly error: Error };
 
@@ -33,10 +57,11 @@ database.function("within_deadline", { deterministic: false }, () => {
   return 1;
 });
 
-port.on("message", ({ id, query }: ListRequest) => {
+port.on("message", ({ id, list }: ListRequest) => {
   let response: ListResponse;
   try {
-    response = { id, kind: "page", page: listUsers(query) };
+    deadlineMs = performance.now() + list.query.timeoutMs;
+    response = { id, kind: "page", page: read(list) };
   } catch (error) {
     response =
       error instanceof TimedOut
@@ -46,9 +71,19 @@ port.on("message", ({ id, query }: ListRequest) => {
   port.postMessage(response);
 });
 
+function read(list: AnyList): AnyPage {
+  switch (list.kind) {
+    case "users":
+      return listUsers(list.query);
+    case "deliveries":
+      return listDeliveries(list.query);
+    case "suppressions":
+      return listSuppressions(list.query);
+  }
+}
+
 /** One transaction, so that page, total and position belong together. */
 function listUsers(query: UserQuery): UserPage {
-  deadlineMs = performance.now() + query.timeoutMs;
   const { page, total } = listUsersSql(query);
   return database.transaction(() => ({
     users: all<{ userId: string; state: string }>(page).map(({ userId, state }) => ({
@@ -58,6 +93,31 @@ function listUsers(query: UserQuery): UserPage {
     total: all<{ total: number }>(total)[0]?.total ?? 0,
     position: all<{ position: number }>(LAST_POSITION)[0]?.position ?? 0,
   }))();
+}
+
+function listDeliveries(query: DeliveryQuery): DeliveryPage {
+  const { shown, last } = cut(all<DeliveryRecord & { row: number }>(listDeliveriesSql(query)), query.limit);
+  return {
+    deliveries: shown.map(withoutRow),
+    next: last && { queuedAtMs: last.queuedAtMs, row: last.row },
+  };
+}
+
+function listSuppressions(query: SuppressionQuery): SuppressionPage {
+  const { shown, last } = cut(all<Suppression & { row: number }>(listSuppressionsSql(query)), query.limit);
+  return { suppressions: shown.map(withoutRow), next: last?.row };
+}
+
+function withoutRow<Row extends { row: number }>(found: Row): Omit<Row, "row"> {
+  const shown: Omit<Row, "row"> & { row?: number } = { ...found };
+  delete shown.row;
+  return shown;
+}
+
+/** @returns the rows of the page, and its last one where another page follows */
+function cut<Row>(rows: readonly Row[], limit: number): { shown: readonly Row[]; last: Row | undefined } {
+  const shown = rows.slice(0, limit);
+  return { shown, last: rows.length > limit ? shown.at(-1) : undefined };
 }
 
 function all<Row>({ text, parameters }: Sql): Row[] {

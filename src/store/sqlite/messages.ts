@@ -2,6 +2,7 @@
 import type { Command } from "../../verification/aggregates.ts";
 import type { Environment } from "../../verification/environment.ts";
 import type { Failure } from "../../verification/failures.ts";
+import type { DeliveryChange } from "../deliveries.ts";
 import type { Commit, MaintenanceTask, SealedInboxMail, Settlement } from "../store.ts";
 
 /** One write. Every kind runs in the batch's transaction, behind a savepoint of its own. */
@@ -9,6 +10,7 @@ export type WriteTask =
   | { readonly kind: "execute"; readonly command: Command; readonly env: Environment }
   | { readonly kind: "claim"; readonly count: number; readonly nowMs: number; readonly leaseUntilMs: number }
   | { readonly kind: "settle"; readonly settlements: readonly Settlement[]; readonly env: Environment }
+  | { readonly kind: "changeDelivery"; readonly change: DeliveryChange; readonly nowMs: number }
   | {
       readonly kind: "setMetadata";
       readonly key: string;

@@ -2,29 +2,54 @@
 import { randomUUID } from "node:crypto";
 import type { Database, Statement } from "better-sqlite3";
 import type { OutboxEntry } from "../../verification/decider.ts";
+import type { DeliveryKind, DeliveryState } from "../deliveries.ts";
 import type { ClaimedDelivery, Settlement } from "../store.ts";
+import type { DeliveryLog } from "./delivery-log.ts";
 
-interface SettledRow {
-  readonly userId: string;
-  readonly codeId: string;
+/** Why a delivery that somebody cancelled ended. */
+export function cancelledBy(by: string): string {
+  return `cancelled by ${by}`;
 }
 
+interface SettledRow {
+  readonly row: number;
+  readonly kind: DeliveryKind;
+  readonly userId: string;
+  readonly codeId: string;
+  readonly attempt: number;
+  readonly state: DeliveryState;
+  readonly problem: string | null;
+}
+
+/** A mail without a code. */
+export interface TestMail {
+  readonly deliveryId: string;
+  readonly organizationId: string;
+  readonly recipient: string;
+  readonly expiresAtMs: number;
+}
+
+const SETTLED = "RETURNING id AS row, kind, user_id AS userId, code_id AS codeId, attempt, state, problem";
+
 export class Outbox {
+  readonly #log: DeliveryLog;
   readonly #releaseAll: Statement;
   readonly #insert: Statement;
   readonly #claim: Statement;
   readonly #release: Statement;
   readonly #retry: Statement;
   readonly #end: Statement;
+  readonly #endCancelled: Statement;
 
-  constructor(database: Database) {
+  constructor(database: Database, log: DeliveryLog) {
+    this.#log = log;
     this.#releaseAll = database.prepare(
       "UPDATE outbox SET due_at_ms = 0 WHERE due_at_ms > 0 AND state = 'sending'",
     );
     this.#insert = database.prepare(
-      `INSERT INTO outbox (delivery_id, code_id, user_id, organization_id, recipient, url_template, sealed_code,
+      `INSERT INTO outbox (delivery_id, kind, code_id, user_id, organization_id, recipient, url_template, sealed_code,
          queued_at_ms, expires_at_ms, state, due_at_ms)
-       VALUES (@deliveryId, @codeId, @userId, @organizationId, @recipient, @urlTemplate, @sealedCode,
+       VALUES (@deliveryId, @kind, @codeId, @userId, @organizationId, @recipient, @urlTemplate, @sealedCode,
          @nowMs, @expiresAtMs, 'queued', @nowMs)`,
     );
     // The lease's text carries the row's id, so that settling finds the row without an index.
@@ -32,26 +57,31 @@ export class Outbox {
     this.#claim = database.prepare(
       `UPDATE outbox SET state = 'sending', attempt = attempt + 1, lease_id = @leaseId, due_at_ms = @leaseUntilMs
        WHERE id IN (SELECT id FROM outbox WHERE due_at_ms <= @nowMs ORDER BY due_at_ms LIMIT @count)
-       RETURNING delivery_id AS deliveryId, code_id AS codeId, user_id AS userId, organization_id AS organizationId,
-         recipient, url_template AS urlTemplate, sealed_code AS sealedCode, expires_at_ms AS expiresAtMs,
-         id || ':' || lease_id AS leaseId, attempt, queued_at_ms AS queuedAtMs`,
+       RETURNING delivery_id AS deliveryId, kind, code_id AS codeId, user_id AS userId,
+         organization_id AS organizationId, recipient, url_template AS urlTemplate,
+         coalesce(sealed_code, '') AS sealedCode, expires_at_ms AS expiresAtMs, id || ':' || lease_id AS leaseId, attempt,
+         queued_at_ms AS queuedAtMs, cancel_requested_by AS cancelRequestedBy`,
     );
     this.#release = database.prepare(
       `UPDATE outbox SET state = CASE attempt WHEN 1 THEN 'queued' ELSE 'retrying' END, attempt = attempt - 1,
          due_at_ms = @nowMs, lease_id = NULL
-       WHERE id = @id AND lease_id = @lease
-       RETURNING user_id AS userId, code_id AS codeId`,
+       WHERE id = @id AND lease_id = @lease AND cancel_requested_by IS NULL ${SETTLED}`,
     );
     this.#retry = database.prepare(
-      `UPDATE outbox SET state = 'retrying', due_at_ms = @retryAtMs, lease_id = NULL, problem = @problem
-       WHERE id = @id AND lease_id = @lease
-       RETURNING user_id AS userId, code_id AS codeId`,
+      `UPDATE outbox SET state = 'retrying', due_at_ms = @retryAtMs, lease_id = NULL, problem = @problem,
+         message_id = coalesce(message_id, @messageId)
+       WHERE id = @id AND lease_id = @lease AND cancel_requested_by IS NULL ${SETTLED}`,
     );
     this.#end = database.prepare(
       `UPDATE outbox SET state = @state, due_at_ms = NULL, lease_id = NULL, sealed_code = NULL, problem = @problem,
-         ended_at_ms = @nowMs
-       WHERE id = @id AND lease_id = @lease
-       RETURNING user_id AS userId, code_id AS codeId`,
+         ended_at_ms = @nowMs, message_id = coalesce(message_id, @messageId)
+       WHERE id = @id AND lease_id = @lease ${SETTLED}`,
+    );
+    this.#endCancelled = database.prepare(
+      `UPDATE outbox SET state = 'cancelled', due_at_ms = NULL, lease_id = NULL, sealed_code = NULL,
+         problem = '${cancelledBy("")}' || cancel_requested_by, ended_at_ms = @nowMs,
+         message_id = coalesce(message_id, @messageId)
+       WHERE id = @id AND lease_id = @lease AND cancel_requested_by IS NOT NULL ${SETTLED}`,
     );
   }
 
@@ -61,7 +91,12 @@ export class Outbox {
   }
 
   add(entry: OutboxEntry, nowMs: number): void {
-    this.#insert.run({ ...entry, nowMs });
+    this.#insert.run({ ...entry, kind: "code", nowMs });
+  }
+
+  addTest(mail: TestMail, nowMs: number): void {
+    const noCode = { kind: "test", codeId: "", userId: "", urlTemplate: "", sealedCode: null };
+    this.#insert.run({ ...mail, ...noCode, nowMs });
   }
 
   claim(count: number, nowMs: number, leaseUntilMs: number): ClaimedDelivery[] {
@@ -69,16 +104,48 @@ export class Outbox {
   }
 
   /** @returns the row, or undefined when the lease is no longer the row's */
-  settle({ leaseId, outcome }: Settlement, nowMs: number): SettledRow | undefined {
+  settle(settlement: Settlement, nowMs: number): SettledRow | undefined {
+    const settled = this.#move(settlement, nowMs);
+    if (settled !== undefined) this.#note(settled, settlement, nowMs);
+    return settled;
+  }
+
+  #move({ leaseId, outcome, tried }: Settlement, nowMs: number): SettledRow | undefined {
     const [id, lease] = leaseId.split(":");
-    if (outcome.state === "released") {
-      return this.#release.get({ id, lease, nowMs }) as SettledRow | undefined;
-    }
-    if (outcome.state === "retrying") {
-      const { retryAtMs, problem } = outcome;
-      return this.#retry.get({ id, lease, retryAtMs, problem }) as SettledRow | undefined;
-    }
+    const messageId = tried?.messageId ?? null;
     const problem = "problem" in outcome ? outcome.problem : null;
-    return this.#end.get({ id, lease, state: outcome.state, problem, nowMs }) as SettledRow | undefined;
+    switch (outcome.state) {
+      case "released":
+        return (this.#release.get({ id, lease, nowMs }) ??
+          this.#endCancelled.get({ id, lease, nowMs, messageId })) as SettledRow | undefined;
+      case "retrying": {
+        const { retryAtMs } = outcome;
+        return (this.#retry.get({ id, lease, retryAtMs, problem, messageId }) ??
+          this.#endCancelled.get({ id, lease, nowMs, messageId })) as SettledRow | undefined;
+      }
+      default: {
+        const { state } = outcome;
+        return this.#end.get({ id, lease, state, problem, nowMs, messageId }) as SettledRow | undefined;
+      }
+    }
+  }
+
+  #note({ row, attempt: number, state, problem }: SettledRow, settlement: Settlement, nowMs: number): void {
+    const { outcome, tried } = settlement;
+    if (tried !== undefined && outcome.state !== "released") {
+      const { startedAtMs, tries } = tried;
+      this.#log.add(row, nowMs, {
+        kind: "attempt",
+        number,
+        startedAtMs,
+        state: outcome.state,
+        ...("problem" in outcome && { problem: outcome.problem }),
+        ...(outcome.state === "retrying" && state === "retrying" && { retryAtMs: outcome.retryAtMs }),
+        tries,
+      });
+      if (state === outcome.state) return;
+    }
+    if (state === "queued" || state === "retrying") return;
+    this.#log.add(row, nowMs, { kind: "ended", state, ...(problem !== null && { problem }) });
   }
 }

@@ -4,6 +4,7 @@
  * - `events` is the record: append-only, in commit order, without a secondary index. `previous` chains the events of one
  *   aggregate, newest to oldest, so that one aggregate's history is read by point look-ups.
  * - `aggregates` holds the snapshot that commands load. `users` repeats what lists search; it changes only when that does.
+ * - `delivery_log` is the timeline of an outbox row, an entry for each attempt; `event` is a TimelineEvent of the port.
  * - `outbox_due` covers pending rows only, so it stays as small as the backlog; with the state in it they are counted
  *   without a look at the rows.
  */
@@ -102,6 +103,40 @@ const MIGRATIONS: readonly string[] = [
   // Snapshots of users remember older codes from here on; a spent code has its id, without which it repeats nothing.
   `
   UPDATE aggregates SET state = json_set(state, '$.olderCodes', json('[]'), '$.spentCode', NULL) WHERE type = 'user';
+  `,
+  // Deliveries are listed and looked up, so the outbox gets indexes. Two of them lie in no order of time, by user and by
+  // recipient; the others grow at their end. The last covers what went wrong, which is little.
+  `
+  ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT 'code';
+  ALTER TABLE outbox ADD COLUMN message_id TEXT;
+  ALTER TABLE outbox ADD COLUMN cancel_requested_by TEXT;
+  CREATE UNIQUE INDEX outbox_delivery ON outbox (delivery_id);
+  CREATE INDEX outbox_queued ON outbox (queued_at_ms, organization_id);
+  CREATE INDEX outbox_user ON outbox (user_id, queued_at_ms);
+  CREATE INDEX outbox_recipient ON outbox (lower(recipient), queued_at_ms);
+  CREATE INDEX outbox_unsent ON outbox (queued_at_ms, state, organization_id)
+    WHERE state IN ('failed', 'cancelled', 'expired', 'bounced');
+
+  CREATE TABLE delivery_log (
+    outbox_id INTEGER NOT NULL,
+    entry     INTEGER NOT NULL,
+    at_ms     INTEGER NOT NULL,
+    event     TEXT NOT NULL,
+    PRIMARY KEY (outbox_id, entry)
+  ) WITHOUT ROWID, STRICT;
+
+  CREATE TABLE suppressions (
+    id              INTEGER PRIMARY KEY,
+    organization_id TEXT NOT NULL,
+    address_key     TEXT NOT NULL,
+    address         TEXT NOT NULL,
+    type            TEXT NOT NULL,
+    enhanced_code   TEXT NOT NULL,
+    diagnostic      TEXT NOT NULL,
+    delivery_id     TEXT NOT NULL,
+    created_at_ms   INTEGER NOT NULL,
+    UNIQUE (organization_id, address_key)
+  ) STRICT;
   `,
 ];
 

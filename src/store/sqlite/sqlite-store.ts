@@ -21,12 +21,26 @@ import {
   type Store,
   type StoreFigures,
 } from "../store.ts";
+import { addressKey } from "../../verification/suppression.ts";
+import type {
+  DeliveryChange,
+  DeliveryHistory,
+  DeliveryPage,
+  DeliveryQuery,
+  DeliveryRecord,
+  Suppression,
+  SuppressionPage,
+  SuppressionQuery,
+} from "../deliveries.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { openForReading } from "./connection.ts";
+import { DELIVERY_COLUMNS } from "./delivery-list-sql.ts";
+import { prepareTimeline, readTimeline } from "./delivery-log.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { readKeyUses } from "./key-uses.ts";
 import { ListReader } from "./list-reader.ts";
 import { acquireLock, type Lock } from "./lock.ts";
+import { SUPPRESSION_COLUMNS } from "./suppression-table.ts";
 
 export interface SqliteStoreOptions {
   /** The database file; made when missing. Its lock stands beside it as `<path>.lock`. */
@@ -98,6 +112,35 @@ export class SqliteStore implements Store {
     return Promise.resolve(row.due ?? undefined);
   }
 
+  async changeDelivery(change: DeliveryChange, nowMs: number): Promise<void> {
+    await this.#writes.submit({ kind: "changeDelivery", change, nowMs });
+  }
+
+  /** In one transaction, so that the timeline fits the state. */
+  findDelivery(deliveryId: string): Promise<DeliveryHistory | undefined> {
+    const { delivery: select, timeline } = this.#statements;
+    const history = this.#reader.transaction(() => {
+      const found = select.get(deliveryId) as (DeliveryRecord & { row: number }) | undefined;
+      if (found === undefined) return undefined;
+      const { row, ...delivery } = found;
+      return { delivery, timeline: readTimeline(timeline, row) };
+    })();
+    return Promise.resolve(history);
+  }
+
+  listDeliveries(query: DeliveryQuery): Promise<DeliveryPage> {
+    return this.#lists.list("deliveries", query);
+  }
+
+  findSuppression(organizationId: string, address: string): Promise<Suppression | undefined> {
+    const row = this.#statements.suppression.get(organizationId, addressKey(address));
+    return Promise.resolve(row as Suppression | undefined);
+  }
+
+  listSuppressions(query: SuppressionQuery): Promise<SuppressionPage> {
+    return this.#lists.list("suppressions", query);
+  }
+
   findUser(userId: string): Promise<UserState | undefined> {
     return Promise.resolve(this.#find("user", userId));
   }
@@ -124,7 +167,7 @@ export class SqliteStore implements Store {
   }
 
   listUsers(query: UserQuery): Promise<UserPage> {
-    return this.#lists.list(query);
+    return this.#lists.list("users", query);
   }
 
   readEvents(afterPosition: number, limit: number): Promise<RecordedEvent[]> {
@@ -199,7 +242,17 @@ export class SqliteStore implements Store {
 function prepare(
   database: Database,
 ): Record<
-  "aggregate" | "claim" | "accessToken" | "nextDue" | "pending" | "events" | "metadata" | "inbox",
+  | "aggregate"
+  | "claim"
+  | "accessToken"
+  | "nextDue"
+  | "pending"
+  | "delivery"
+  | "timeline"
+  | "suppression"
+  | "events"
+  | "metadata"
+  | "inbox",
   Statement
 > {
   return {
@@ -213,6 +266,11 @@ function prepare(
       `SELECT count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'sending') AS sending,
          count(*) FILTER (WHERE state = 'retrying') AS retrying
        FROM (SELECT state FROM outbox WHERE due_at_ms IS NOT NULL LIMIT ?)`,
+    ),
+    delivery: database.prepare(`SELECT id AS row, ${DELIVERY_COLUMNS} FROM outbox WHERE delivery_id = ?`),
+    timeline: prepareTimeline(database),
+    suppression: database.prepare(
+      `SELECT ${SUPPRESSION_COLUMNS} FROM suppressions WHERE organization_id = ? AND address_key = ?`,
     ),
     events: database.prepare(
       `SELECT position, aggregate_type AS aggregateType, aggregate_id AS aggregateId, sequence, type, payload,

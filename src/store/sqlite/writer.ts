@@ -18,10 +18,16 @@ import {
   type Facts,
 } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
+import { suppressionText } from "../../verification/suppression.ts";
+import type { UserState } from "../../verification/user/state.ts";
+import type { CancelRequest } from "../store.ts";
 import { sqliteCode } from "./connection.ts";
+import { DeliveryChanges } from "./delivery-changes.ts";
+import { DeliveryLog } from "./delivery-log.ts";
 import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Projections } from "./projections.ts";
+import { SuppressionTable } from "./suppression-table.ts";
 
 /** The dev inbox keeps this many mails; older ones make room. */
 const INBOX_MAX_MAILS = 500;
@@ -29,16 +35,28 @@ const INBOX_MAX_MAILS = 500;
 export class Writer {
   readonly #database: Database;
   readonly #outbox: Outbox;
+  readonly #deliveryChanges: DeliveryChanges;
+  readonly #suppressions: SuppressionTable;
   readonly #projections: Projections;
   readonly #statements: ReturnType<typeof prepare>;
   #position: number;
   #queuedMail = false;
   #changedUsers: string[] = [];
+  #cancelRequests: CancelRequest[] = [];
 
   constructor(database: Database) {
     this.#database = database;
-    this.#outbox = new Outbox(database);
+    const log = new DeliveryLog(database);
+    this.#outbox = new Outbox(database, log);
     this.#outbox.releaseAll();
+    this.#suppressions = new SuppressionTable(database);
+    this.#deliveryChanges = new DeliveryChanges({
+      database,
+      log,
+      outbox: this.#outbox,
+      suppressions: this.#suppressions,
+      findUser: (userId) => this.#findUser(userId),
+    });
     this.#projections = new Projections(database);
     this.#statements = prepare(database);
     this.#position = this.#lastPosition();
@@ -48,14 +66,23 @@ export class Writer {
     const { begin, commit } = this.#statements;
     this.#queuedMail = false;
     this.#changedUsers = [];
+    this.#cancelRequests = [];
     let committing = false;
     try {
       begin.run();
       const results = tasks.map((task) => this.#attempt(task));
       committing = true;
       commit.run();
-      const [queuedMail, changedUsers] = [this.#queuedMail, this.#changedUsers];
-      return { kind: "committed", results, commit: { position: this.#position, queuedMail, changedUsers } };
+      return {
+        kind: "committed",
+        results,
+        commit: {
+          position: this.#position,
+          queuedMail: this.#queuedMail,
+          changedUsers: this.#changedUsers,
+          cancelRequests: this.#cancelRequests,
+        },
+      };
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
       this.#rollBack();
@@ -98,6 +125,8 @@ export class Writer {
         return done(this.#outbox.claim(task.count, task.nowMs, task.leaseUntilMs));
       case "settle":
         return done({ stale: this.#settle(task) });
+      case "changeDelivery":
+        return this.#changeDelivery(task);
       case "setMetadata":
         return done(this.#setMetadata(task.key, task.value, task.onlyIfAbsent));
       case "addInboxMail":
@@ -139,10 +168,16 @@ export class Writer {
     return { state: JSON.parse(row.state) as AggregateHead, position: row.position };
   }
 
+  #findUser(userId: string): UserState | undefined {
+    const row = this.#statements.selectAggregate.get("user", userId) as { state: string } | undefined;
+    return row && (JSON.parse(row.state) as UserState);
+  }
+
   #facts(keys: readonly FactKey[], nowMs: number): Facts {
     const claims = new Map<string, string>();
     const organizations = new Set<string>();
     const buckets = new Map<string, BucketUse>();
+    const suppressions = new Set<string>();
     for (const key of keys) {
       if (key.kind === "claim") {
         const row = this.#statements.selectClaim.get(key.claim.scope, key.claim.value) as
@@ -153,12 +188,14 @@ export class Writer {
         if (this.#statements.selectAggregate.get("organization", key.organizationId) !== undefined) {
           organizations.add(key.organizationId);
         }
+      } else if (key.kind === "suppression") {
+        if (this.#suppressions.has(key.suppression)) suppressions.add(suppressionText(key.suppression));
       } else {
         const row = this.#statements.selectBucket.get(key.bucket, nowMs) as BucketUse | undefined;
         if (row !== undefined) buckets.set(key.bucket, row);
       }
     }
-    return { claims, organizations, buckets };
+    return { claims, organizations, buckets, suppressions };
   }
 
   #record(
@@ -206,13 +243,21 @@ export class Writer {
     }
   }
 
+  #changeDelivery({ change, nowMs }: Extract<WriteTask, { kind: "changeDelivery" }>): WriteResult {
+    const effect = this.#deliveryChanges.apply(change, nowMs);
+    if (effect.failure !== undefined) return { kind: "refused", failure: effect.failure };
+    if (effect.queuedMail === true) this.#queuedMail = true;
+    if (effect.cancelRequest !== undefined) this.#cancelRequests.push(effect.cancelRequest);
+    return done(null);
+  }
+
   /** A mail that was sent is an event of its user, recorded with the row's end. */
   #settle(task: Extract<WriteTask, { kind: "settle" }>): number {
     let stale = 0;
     for (const settlement of task.settlements) {
       const row = this.#outbox.settle(settlement, task.env.nowMs);
       if (row === undefined) stale += 1;
-      else if (settlement.outcome.state === "sent") {
+      else if (settlement.outcome.state === "sent" && row.kind === "code") {
         this.#execute({ type: "email.recordSent", userId: row.userId, codeId: row.codeId }, task.env);
       }
     }

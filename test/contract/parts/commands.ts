@@ -113,7 +113,7 @@ export function commandsContract(open: OpenWorld): void {
     await world.sendCode("ada");
     const older = world.codeOf("ada");
     await world.withNewCode({ type: "email.resendCode", userId: "ada", verification: { kind: "send" } });
-    expect(await refusal(world.verify("ada", older))).toMatchObject({ name: "CODE_INVALID" });
+    expect(await refusal(world.verify("ada", older))).toMatchObject({ name: "CODE_SUPERSEDED" });
     expect((await world.verify("ada", world.codeOf("ada"))).details.sequence).toBe(5);
   });
 

@@ -37,6 +37,7 @@ export function deliveriesContract(open: OpenWorld): void {
     expect(more).toEqual([]);
     expect(delivery).toEqual({
       deliveryId: expect.any(String),
+      kind: "code",
       codeId: user?.code?.codeId,
       userId: "ada",
       organizationId: ORGANIZATION,
@@ -47,6 +48,7 @@ export function deliveriesContract(open: OpenWorld): void {
       leaseId: expect.any(String),
       attempt: 1,
       queuedAtMs,
+      cancelRequestedBy: null,
     });
     const { sealedCode, deliveryId } = delivery as ClaimedDelivery;
     expect(world.keyring.open(sealedCode, deliveryId)).toBe(world.codeOf("ada"));

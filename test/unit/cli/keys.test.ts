@@ -144,7 +144,7 @@ test("codes and mails of before a rotation are good after it; the old key goes o
   const gate = Promise.withResolvers<void>();
   const relay = await Relay.start({
     // Mails wait for the greeting.
-    options: { onConnect: (_session, callback) => void gate.promise.then(() => callback()) },
+    options: { onConnect: (_session, callback) => void openAfter(gate.promise, callback) },
   });
   closing.push(() => relay.stop());
   const service = new Installation();
@@ -399,4 +399,10 @@ async function mailsInInbox(service: Installation, count: number): Promise<reado
     if (mails.length >= count) return mails;
     await sleep(20);
   }
+}
+
+/** A relay greets when it may. */
+async function openAfter(opened: Promise<void>, greet: () => void): Promise<void> {
+  await opened;
+  greet();
 }

@@ -89,7 +89,13 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
     { caller = CALLERS.iamOwner, nowMs = NOW, policy = {}, allowsSuppressed = false }: Setting = {},
   ): Decision<Event, Reply> {
     const codes = this.events.filter(({ type }) => type === "user.human.email.code.added").length;
-    const env: Environment = { nowMs, caller, policy: { ...POLICY, ...policy }, newCode: newCode(codes + 1), allowsSuppressed };
+    const env: Environment = {
+      nowMs,
+      caller,
+      policy: { ...POLICY, ...policy },
+      newCode: newCode(codes + 1),
+      allowsSuppressed,
+    };
     const facts = this.#facts(this.decider.needs(this.state, command), nowMs);
     const decision = this.decider.decide(this.state, facts, command, env);
     this.record(decision.events, nowMs, decision.organizationId);

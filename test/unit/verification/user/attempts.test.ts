@@ -109,16 +109,16 @@ function mostPerDay(times: readonly number[]): boolean {
   return true;
 }
 
-function commandOf(step: Step, codes: number): UserCommand {
-  switch (step.kind) {
+function commandOf(chosen: Step, codes: number): UserCommand {
+  switch (chosen.kind) {
     case "guess":
-      return verify("WRONG", step.client);
+      return verify("WRONG", chosen.client);
     case "submit":
-      return verify(`CODE${codes - step.age}`, step.client);
+      return verify(`CODE${codes - chosen.age}`, chosen.client);
     case "send":
       return sendCode(SEND);
     case "move":
-      return setEmail(step.to, RETURN);
+      return setEmail(chosen.to, RETURN);
     case "vouch":
       return setEmail(NEW_ADDRESS, { kind: "verified" });
   }

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
-import { staleEnd } from "../../../src/mail/freshness.ts";
-import type { OutboxEntry } from "../../../src/verification/decider.ts";
-import { UNKNOWN_USER, type UserState } from "../../../src/verification/user/state.ts";
+import { staleEnd } from "../../../../src/verification/user/stale-delivery.ts";
+import type { OutboxEntry } from "../../../../src/verification/decider.ts";
+import { UNKNOWN_USER, type UserState } from "../../../../src/verification/user/state.ts";
 
 const delivery: OutboxEntry = {
   deliveryId: "d1",

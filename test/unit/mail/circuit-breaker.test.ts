@@ -5,7 +5,7 @@ import {
   LONGEST_REST_MS,
   REST_JITTER,
   type Pass,
-} from "../../../../src/mail/smtp/circuit-breaker.ts";
+} from "../../../src/mail/circuit-breaker.ts";
 
 function setUp(random = () => 0.5) {
   const clock = { ms: 1_000_000 };
