@@ -2,8 +2,13 @@
 // talkative: what is on disk, in the log and in answers to others is searched for each of them, in clear and encoded.
 import { afterEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readKeyFile } from "../../src/store/key-file.ts";
 import { Keyring } from "../../src/store/keyring.ts";
@@ -35,13 +40,14 @@ class Life {
   readonly secrets = new Map<string, string>();
   /** Answers that refuse something, headers and all. */
   readonly refusals: string[] = [];
-  readonly #env: Readonly<Record<string, string>>;
+  /** Settings of the next start. */
+  readonly env: Record<string, string>;
   readonly #servers: ServerProcess[] = [];
   #url = "";
   #token = "";
 
-  constructor(env: Readonly<Record<string, string>> = {}) {
-    this.#env = env;
+  constructor(env: Record<string, string> = {}) {
+    this.env = env;
   }
 
   async start(aheadMs = 0): Promise<void> {
@@ -52,7 +58,7 @@ class Life {
         COUNTERSIGN_CODE_LENGTH: String(CODE_LENGTH),
         COUNTERSIGN_SHUTDOWN_GRACE: "1s",
         TEST_CLOCK_OFFSET_MS: String(aheadMs),
-        ...this.#env,
+        ...this.env,
       },
       nodeArguments: ["--import", new URL("../support/clock-offset.ts", import.meta.url).href],
     });
@@ -390,6 +396,43 @@ test("nor are those in the dev inbox", async () => {
   await life.end("SIGTERM");
   life.expectNothingFound("after the end");
 }, 60_000);
+
+test("nor are those that an HTTP provider gets, who quotes them in its refusals", async () => {
+  const life = new Life();
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const { contextInfo, templateData, args } = (await json(request)) as ProviderMail;
+    const [userId = ""] = contextInfo.recipientEmailAddress.split("@");
+    life.secrets.set(`code of ${userId}`, args.code);
+    life.secrets.set(`link of ${userId}`, templateData.url);
+    const status = { refused: 400, delayed: 503, misled: 302 }[userId] ?? 204;
+    response.writeHead(status, `no ${args.code}`, { location: templateData.url, "x-code": args.code });
+    response.end(
+      status === 204 ? undefined : JSON.stringify({ error: `${args.code} in ${templateData.url}` }),
+    );
+  };
+  const provider = createServer((request, response) => void answer(request, response));
+  provider.listen(0, "127.0.0.1");
+  await once(provider, "listening");
+  closing.push(() => provider.close());
+  closing.push(() => provider.closeAllConnections());
+  const { port } = provider.address() as AddressInfo;
+  life.env["COUNTERSIGN_MAIL_WEBHOOK_URL"] = `http://127.0.0.1:${port}/mail`;
+  life.env["COUNTERSIGN_MAIL_WEBHOOK_SECRET"] = `whsec_${randomBytes(32).toString("base64")}`;
+  await life.start();
+  await life.plant();
+  for (const userId of ["sent", "refused", "delayed", "misled"]) await life.addUser(userId);
+  await life.reaches({ sent: ["sent"], refused: ["failed"], delayed: ["retrying"], misled: ["retrying"] });
+  expect(life.secrets.size).toBe(8);
+  life.expectNothingFound("once the provider has answered");
+  await life.end("SIGTERM");
+  life.expectNothingFound("after the end");
+}, 60_000);
+
+interface ProviderMail {
+  readonly contextInfo: { readonly recipientEmailAddress: string };
+  readonly templateData: { readonly url: string };
+  readonly args: { readonly code: string };
+}
 
 test.each([...formsOf(PLANTED).keys()])("the search finds a code as %s", (form) => {
   const needle = formsOf(PLANTED).get(form) ?? Buffer.of();

@@ -76,7 +76,7 @@ describe("grpc.health.v1", () => {
     }
     await expect(health.check({ service: "no.such.Service" })).rejects.toMatchObject({ code: Code.NotFound });
     const { statuses } = await health.list({});
-    expect(Object.keys(statuses)).toEqual(services);
+    expect(Object.keys(statuses)).toEqual(expect.arrayContaining(services));
   });
 
   test("a watch of an unknown service is told so and goes on", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { staleEnd } from "../../../../src/verification/user/stale-delivery.ts";
 import type { OutboxEntry } from "../../../../src/verification/decider.ts";
-import { UNKNOWN_USER, type UserState } from "../../../../src/verification/user/state.ts";
+import { UNKNOWN_USER, type OlderCode, type UserState } from "../../../../src/verification/user/state.ts";
 
 const delivery: OutboxEntry = {
   deliveryId: "d1",
@@ -24,6 +24,15 @@ function user(changes: Partial<UserState>): UserState {
   };
 }
 
+/** The delivery's code, with a newer one. */
+function beside(older: Partial<OlderCode>): UserState {
+  const mac = { keyId: "k", mac: "" };
+  return user({
+    code: { codeId: "c2", mac, expiresAtMs: 9000 },
+    olderCodes: [{ codeId: "c1", mac, expiresAtMs: 1000, ...older }],
+  });
+}
+
 test.each([
   ["live until its last millisecond", user({}), 1000, undefined],
   ["locked users may still verify", user({ status: "locked" }), 0, undefined],
@@ -39,6 +48,14 @@ test.each([
   [
     "replaced",
     user({ code: { codeId: "c2", mac: { keyId: "k", mac: "" }, expiresAtMs: 9000 } }),
+    0,
+    "superseded: there is a newer code",
+  ],
+  ["replaced, and works beside the newer one", beside({}), 1000, undefined],
+  ["replaced, and worked beside the newer one until its end", beside({}), 1001, "expired"],
+  [
+    "replaced by so many that it works no more",
+    beside({ end: "superseded" }),
     0,
     "superseded: there is a newer code",
   ],
