@@ -167,7 +167,9 @@ async function run(parts: Parts): Promise<Application> {
     logger,
   });
   if (!useDevInbox && config.publicUrl === undefined) {
-    logger.warn(`links in mails lead to ${url}: set COUNTERSIGN_PUBLIC_URL to where people reach this service`);
+    logger.warn(
+      `links in mails lead to ${url}: set COUNTERSIGN_PUBLIC_URL to where people reach this service`,
+    );
   }
   const dispatcher = new Dispatcher({ store, environments, keyring, gateway, logger, metrics });
 

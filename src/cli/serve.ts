@@ -87,7 +87,13 @@ async function start(config: Config, logger: Logger): Promise<Application | unde
   } catch (error) {
     const reason = startFailure(error, config);
     if (reason === undefined) logger.fatal({ err: error }, "the start failed");
-    else process.stderr.write(reason.replace(/^/gm, "countersign: ") + "\n");
+    else
+      process.stderr.write(
+        reason
+          .split(/\s*\n\s*/)
+          .map((line) => `countersign: ${line}\n`)
+          .join(""),
+      );
     return undefined;
   }
 }

@@ -354,7 +354,8 @@ export class Dispatcher {
     delivery: ClaimedDelivery,
     user: UserState | undefined,
   ): MailRequest | { readonly problem: string } {
-    const { deliveryId, userId, organizationId, recipient, urlTemplate, queuedAtMs, expiresAtMs } = delivery;
+    const { deliveryId, userId, organizationId, recipient, urlTemplate, acceptLanguage } = delivery;
+    const { queuedAtMs, expiresAtMs } = delivery;
     if (delivery.kind === "test") return testMailRequest(delivery);
     if (user === undefined) return { problem: "there is no such user" };
     let code: string;
@@ -368,7 +369,7 @@ export class Dispatcher {
     try {
       const link = renderLink(parsed.template, { UserID: userId, Code: code, OrgID: organizationId });
       const mailUser = mailUserOf(userId, user);
-      return { deliveryId, recipient, user: mailUser, code, link, queuedAtMs, expiresAtMs };
+      return { deliveryId, recipient, user: mailUser, code, link, acceptLanguage, queuedAtMs, expiresAtMs };
     } catch (error) {
       return { problem: `the link cannot be made: ${describeError(error)}` };
     }

@@ -22,7 +22,7 @@ export interface Mail {
   /** In angle brackets. The same at every try, so that a mail that arrives twice can be told. */
   readonly messageId: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** What it was made from. */
+  /** What it was made from; without the link where mails go without one. */
   readonly request: MailRequest;
   /** The words of the mail one by one, for providers that have templates of their own. */
   readonly parts?: MailParts;
@@ -107,7 +107,8 @@ export function createComposer(options: ComposerOptions): Compose {
   const fromDomain = from.address.slice(from.address.lastIndexOf("@") + 1);
   const messageIdDomain = domainToASCII(fromDomain) || fromDomain;
   const sender = from.name === "" ? fromDomain : from.name;
-  return (request) => {
+  return (asked) => {
+    const request = codeOnly ? { ...asked, link: "" } : asked;
     const { deliveryId, recipient, user, queuedAtMs } = request;
     const name = displayName(user.displayName);
     const message = catalogue.message(user.organizationId, [
@@ -117,7 +118,7 @@ export function createComposer(options: ComposerOptions): Compose {
     return {
       from,
       to: { name, address: recipient },
-      ...render(message, request, { name, sender, link: codeOnly ? "" : request.link }),
+      ...render(message, request, { name, sender, link: request.link }),
       messageId: `<${deliveryId}@${messageIdDomain}>`,
       headers: {
         // RFC 5322 section 3.3. The time of the request, not of this try: every try sends the same mail.

@@ -47,6 +47,8 @@ export interface Call extends Arrival {
   readonly headers: HeaderReader;
   /** The time that the client allows from now on, in milliseconds; undefined when it sets none. */
   readonly timeoutMs: number | undefined;
+  /** Aborted once the client waits no longer. Made when it is asked for: most calls end before anyone would look. */
+  readonly goneSignal: () => AbortSignal;
   /** Set on the decoded request before it is validated. */
   readonly bindings: readonly Binding[];
   /** Anonymous until the chain has authenticated the call. */

@@ -7,6 +7,7 @@
 import { getOption, hasOption, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
+import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
 import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { Authenticator } from "../access/authenticator.ts";
@@ -23,6 +24,9 @@ export const ORGANIZATION_HEADER = "x-zitadel-orgid";
 
 /** Nothing here takes long; a call that does has lost its database. */
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** But for what waits until something happens: longer than it waits itself. */
+const WAITING_TIMEOUT_MS = 65_000;
+const WAITING_METHODS: ReadonlySet<DescMethod> = new Set([InboxService.method.waitForMail]);
 
 /** ZITADEL's option value for "any valid token; finer checks follow in the command". */
 const AUTHENTICATED = "authenticated";
@@ -56,7 +60,7 @@ export class Chain {
   constructor({ authenticator, callLog }: ChainOptions) {
     this.#authenticator = authenticator;
     this.#callLog = callLog;
-    for (const { methods } of [UserService, DeliveryService]) {
+    for (const { methods } of [UserService, DeliveryService, InboxService]) {
       for (const { input } of methods) this.#rules.compile(input);
     }
   }
@@ -69,7 +73,7 @@ export class Chain {
       applyBindings(call.method.input, request, call.bindings);
       authorize(call.caller, access);
       this.#validate(call.method.input, request);
-      const reply = await withinDeadline(call.timeoutMs, next);
+      const reply = await withinDeadline(timeLimitMs(call), next);
       this.#callLog.ended(call);
       return reply;
     } catch (error) {
@@ -156,9 +160,13 @@ export function describeAccess(method: DescMethod): MethodAccess {
   };
 }
 
+function timeLimitMs({ method, timeoutMs }: Call): number {
+  const mostMs = WAITING_METHODS.has(method) ? WAITING_TIMEOUT_MS : DEFAULT_TIMEOUT_MS;
+  return Math.min(timeoutMs ?? mostMs, mostMs);
+}
+
 /** Waits no longer than the client does. What was begun goes on; its outcome is known to the database alone. */
-function withinDeadline<Reply>(timeoutMs: number | undefined, next: () => Promise<Reply>): Promise<Reply> {
-  const allowedMs = Math.min(timeoutMs ?? DEFAULT_TIMEOUT_MS, DEFAULT_TIMEOUT_MS);
+function withinDeadline<Reply>(allowedMs: number, next: () => Promise<Reply>): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const expire = () => reject(new FailureError(failure("DEADLINE_EXCEEDED")));
     if (allowedMs <= 0) return expire();

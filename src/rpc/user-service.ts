@@ -41,7 +41,8 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
     call: Call,
   ): Promise<{ readonly reply: UserReply; readonly code: string | undefined }> {
     const isMailed = verificationIn(command)?.kind === "send";
-    const { env, code } = environments.withNewCode(call.caller, command.userId, isMailed);
+    const mail = isMailed ? { acceptLanguage: call.headers.get("accept-language") ?? "" } : null;
+    const { env, code } = environments.withNewCode(call.caller, command.userId, mail);
     const asked = allowsSuppressed(call) ? { ...env, allowsSuppressed: true } : env;
     const reply: UserReply = await store.execute(command, asked);
     return { reply, code: reply.returnsCode ? code : undefined };

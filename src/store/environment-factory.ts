@@ -1,7 +1,13 @@
 /** Makes what a decision may not make itself: the time, fresh ids and codes, the MACs of a submitted code. */
 import type { Caller } from "../verification/caller.ts";
 import { drawCode, normalizeCode, type CodeMac } from "../verification/code.ts";
-import type { Environment, NewCode, NewDelivery, Policy } from "../verification/environment.ts";
+import {
+  MAX_ACCEPT_LANGUAGE_LENGTH,
+  type Environment,
+  type NewCode,
+  type NewDelivery,
+  type Policy,
+} from "../verification/environment.ts";
 import type { IdentifierFactory, RandomBytes } from "./identifiers.ts";
 import type { Keyring } from "./keyring.ts";
 
@@ -47,19 +53,19 @@ export class EnvironmentFactory {
   /**
    * For commands that may issue a code to the user; the code itself stays with the caller of this function.
    *
-   * @param isMailed whether the command may queue a mail with it: sealing it costs more than all the rest here
+   * @param mail null for a command that queues no mail: sealing the code costs more than all the rest here
    */
   withNewCode(
     caller: Caller,
     userId: string,
-    isMailed = true,
+    mail: Pick<NewDelivery, "acceptLanguage"> | null = { acceptLanguage: "" },
   ): { readonly env: Environment; readonly code: string } {
     const { identifiers, keyring, codeAlphabet, codeLength, randomBytes } = this.#sources;
     const code = drawCode(codeAlphabet, codeLength, randomBytes);
     const newCode: NewCode = {
       codeId: identifiers.random(),
       mac: keyring.mac(userId, code),
-      ...(isMailed && { delivery: this.#newDelivery(code) }),
+      ...(mail !== null && { delivery: this.#newDelivery(code, mail.acceptLanguage) }),
     };
     return { env: { ...this.plain(caller), newCode }, code };
   }
@@ -74,8 +80,9 @@ export class EnvironmentFactory {
     return code === "" ? [] : this.#sources.keyring.candidateMacs(userId, code);
   }
 
-  #newDelivery(code: string): NewDelivery {
+  #newDelivery(code: string, header: string): NewDelivery {
     const deliveryId = this.newDeliveryId();
-    return { deliveryId, sealedCode: this.#sources.keyring.seal(code, deliveryId) };
+    const acceptLanguage = header.slice(0, MAX_ACCEPT_LANGUAGE_LENGTH);
+    return { deliveryId, sealedCode: this.#sources.keyring.seal(code, deliveryId), acceptLanguage };
   }
 }

@@ -75,6 +75,7 @@ export interface Store {
   /** The dev inbox, newest first. Bodies are sealed by the caller. */
   addInboxMail(mail: SealedInboxMail): Promise<void>;
   listInboxMails(limit: number): Promise<SealedInboxMail[]>;
+  findInboxMail(deliveryId: string): Promise<SealedInboxMail | undefined>;
   /** Replaces how a mail is sealed; a mail that is no longer there stays away. */
   resealInboxMail(deliveryId: string, sealed: string): Promise<void>;
 

@@ -216,6 +216,7 @@ function throughChain(
         format === "connect"
           ? connectTimeoutMs(request.header.get("connect-timeout-ms"), maxTimeoutMs)
           : grpcTimeoutMs(request.header.get("grpc-timeout"), maxTimeoutMs),
+      goneSignal: () => request.signal,
       caller: { kind: "anonymous" },
     };
     request.contextValues.set(CALL, call);

@@ -1,5 +1,6 @@
 /** Serves web pages, which are written against fetch's Request and Response. */
 import { headersOf, readBody, send, type NodeRequest, type NodeResponse } from "./node-http.ts";
+import { closeSignal } from "./unary/close-signal.ts";
 import { BodyTooLargeError } from "./unary/exchange.ts";
 
 export type Page = (request: Request, peer: { readonly address: string }) => Promise<Response>;
@@ -19,7 +20,8 @@ export async function servePage(
   peerAddress: string,
 ): Promise<void> {
   try {
-    const answer = await page(await toFetchRequest(request), { address: peerAddress });
+    const gone = closeSignal("stream" in response ? response.stream : response);
+    const answer = await page(await toFetchRequest(request, gone), { address: peerAddress });
     send(
       response,
       answer.status,
@@ -34,7 +36,8 @@ export async function servePage(
   }
 }
 
-async function toFetchRequest(request: NodeRequest): Promise<Request> {
+/** @param gone for pages that wait: the request's signal */
+async function toFetchRequest(request: NodeRequest, gone: AbortSignal): Promise<Request> {
   const { method: verb = "GET" } = request;
   const method = VERBS.has(verb) ? verb : OTHER_VERB;
   const authority = request.headers[":authority"] ?? request.headers.host ?? "";
@@ -44,5 +47,5 @@ async function toFetchRequest(request: NodeRequest): Promise<Request> {
   const url = new URL(request.url ?? "/", "http://localhost");
   const hasBody = method !== "GET" && method !== "HEAD";
   const body = hasBody ? new Uint8Array(await readBody(request, MAX_FORM_BYTES)) : undefined;
-  return new Request(url, { method, headers, ...(body !== undefined && { body }) });
+  return new Request(url, { method, headers, signal: gone, ...(body !== undefined && { body }) });
 }

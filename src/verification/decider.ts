@@ -91,6 +91,7 @@ export interface OutboxEntry {
   readonly recipient: string;
   readonly urlTemplate: string;
   readonly sealedCode: string;
+  readonly acceptLanguage: string;
   readonly expiresAtMs: number;
 }
 

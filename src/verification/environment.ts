@@ -32,7 +32,11 @@ export interface NewDelivery {
   readonly deliveryId: string;
   /** The code sealed with AES-256-GCM, the deliveryId as additional data, base64. */
   readonly sealedCode: string;
+  /** What the request says of languages (RFC 9110 section 12.5.4), cut to MAX_ACCEPT_LANGUAGE_LENGTH; "" for nothing. */
+  readonly acceptLanguage: string;
 }
+
+export const MAX_ACCEPT_LANGUAGE_LENGTH = 200;
 
 export interface Environment {
   /** Milliseconds since the Unix epoch. */

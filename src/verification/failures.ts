@@ -340,6 +340,34 @@ export const failureCatalogue = {
       "The message says what is missing. Send the whole mail of an RFC 3464 report, as it came, or the provider's fields.",
   },
 
+  // --- the dev inbox ---------------------------------------------------------------------------------------------
+  DEV_INBOX_OFF: {
+    code: "failed_precondition",
+    reason: "DEV_INBOX_OFF",
+    text: "There is no dev inbox here: mails are sent",
+    remedy:
+      "Start the service without COUNTERSIGN_SMTP_URL and COUNTERSIGN_MAIL_WEBHOOK_URL, on loopback or with COUNTERSIGN_DEV_INBOX=on. What became of a mail that was sent: GetDelivery.",
+  },
+  INBOX_MAIL_NOT_FOUND: {
+    code: "not_found",
+    reason: "INBOX_MAIL_NOT_FOUND",
+    text: "There is no such mail in the dev inbox",
+    remedy: "Check the mail id; ListMails lists them. Only the newest 500 mails are kept.",
+  },
+  NO_MAIL_CAME: {
+    code: "deadline_exceeded",
+    reason: "NO_MAIL_CAME",
+    text: "No mail to that address came in time",
+    remedy:
+      "Check the address, and that after_mail_id and received_after leave something to wait for. ListDeliveries tells what became of mails to an address.",
+  },
+  TOO_MANY_WAITING: {
+    code: "resource_exhausted",
+    reason: "TOO_MANY_WAITING",
+    text: "Too many callers wait for mails already",
+    remedy: "Repeat the call after the time in RetryInfo, or wait for fewer mails at a time.",
+  },
+
   // --- organizations, service accounts, tokens -------------------------------------------------------------------
   ORGANIZATION_ALREADY_EXISTS: {
     code: "already_exists",
@@ -472,6 +500,12 @@ export const failureCatalogue = {
     reason: "DEADLINE_EXCEEDED",
     text: "The deadline passed before the answer was ready; the call may have been executed",
     remedy: "Allow more time; look the user up before a call with effects is repeated.",
+  },
+  SHUTTING_DOWN: {
+    code: "unavailable",
+    reason: "SHUTTING_DOWN",
+    text: "the server is shutting down",
+    remedy: "Repeat the call: another instance, or the next start, answers it.",
   },
   QUERY_TIMED_OUT: {
     code: "deadline_exceeded",

@@ -48,9 +48,9 @@ export class Outbox {
     );
     this.#insert = database.prepare(
       `INSERT INTO outbox (delivery_id, kind, code_id, user_id, organization_id, recipient, url_template, sealed_code,
-         queued_at_ms, expires_at_ms, state, due_at_ms)
+         accept_language, queued_at_ms, expires_at_ms, state, due_at_ms)
        VALUES (@deliveryId, @kind, @codeId, @userId, @organizationId, @recipient, @urlTemplate, @sealedCode,
-         @nowMs, @expiresAtMs, 'queued', @nowMs)`,
+         @acceptLanguage, @nowMs, @expiresAtMs, 'queued', @nowMs)`,
     );
     // The lease's text carries the row's id, so that settling finds the row without an index.
     // A row whose lease is over is due again: its process died, or lost the row to a stall.
@@ -59,7 +59,7 @@ export class Outbox {
        WHERE id IN (SELECT id FROM outbox WHERE due_at_ms <= @nowMs ORDER BY due_at_ms LIMIT @count)
        RETURNING delivery_id AS deliveryId, kind, code_id AS codeId, user_id AS userId,
          organization_id AS organizationId, recipient, url_template AS urlTemplate,
-         coalesce(sealed_code, '') AS sealedCode, expires_at_ms AS expiresAtMs, id || ':' || lease_id AS leaseId, attempt,
+         coalesce(sealed_code, '') AS sealedCode, accept_language AS acceptLanguage, expires_at_ms AS expiresAtMs, id || ':' || lease_id AS leaseId, attempt,
          queued_at_ms AS queuedAtMs, cancel_requested_by AS cancelRequestedBy`,
     );
     this.#release = database.prepare(
@@ -95,7 +95,14 @@ export class Outbox {
   }
 
   addTest(mail: TestMail, nowMs: number): void {
-    const noCode = { kind: "test", codeId: "", userId: "", urlTemplate: "", sealedCode: null };
+    const noCode = {
+      kind: "test",
+      codeId: "",
+      userId: "",
+      urlTemplate: "",
+      sealedCode: null,
+      acceptLanguage: "",
+    };
     this.#insert.run({ ...mail, ...noCode, nowMs });
   }
 

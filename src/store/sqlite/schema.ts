@@ -108,13 +108,14 @@ const MIGRATIONS: readonly string[] = [
   // recipient; the others grow at their end. The last covers what went wrong, which is little.
   `
   ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT 'code';
+  ALTER TABLE outbox ADD COLUMN accept_language TEXT NOT NULL DEFAULT '';
   ALTER TABLE outbox ADD COLUMN message_id TEXT;
   ALTER TABLE outbox ADD COLUMN cancel_requested_by TEXT;
   CREATE UNIQUE INDEX outbox_delivery ON outbox (delivery_id);
-  CREATE INDEX outbox_queued ON outbox (queued_at_ms, organization_id);
+  CREATE INDEX outbox_queued ON outbox (queued_at_ms, id, organization_id);
   CREATE INDEX outbox_user ON outbox (user_id, queued_at_ms);
   CREATE INDEX outbox_recipient ON outbox (lower(recipient), queued_at_ms);
-  CREATE INDEX outbox_unsent ON outbox (queued_at_ms, state, organization_id)
+  CREATE INDEX outbox_unsent ON outbox (queued_at_ms, id, state, organization_id)
     WHERE state IN ('failed', 'cancelled', 'expired', 'bounced');
 
   CREATE TABLE delivery_log (

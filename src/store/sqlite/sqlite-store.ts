@@ -200,6 +200,10 @@ export class SqliteStore implements Store {
     return Promise.resolve(this.#statements.inbox.all(limit) as SealedInboxMail[]);
   }
 
+  findInboxMail(deliveryId: string): Promise<SealedInboxMail | undefined> {
+    return Promise.resolve(this.#statements.inboxMail.get(deliveryId) as SealedInboxMail | undefined);
+  }
+
   async resealInboxMail(deliveryId: string, sealed: string): Promise<void> {
     await this.#writes.submit({ kind: "resealInboxMail", deliveryId, sealed });
   }
@@ -252,7 +256,8 @@ function prepare(
   | "suppression"
   | "events"
   | "metadata"
-  | "inbox",
+  | "inbox"
+  | "inboxMail",
   Statement
 > {
   return {
@@ -280,6 +285,9 @@ function prepare(
     metadata: database.prepare("SELECT value FROM metadata WHERE key = ?"),
     inbox: database.prepare(
       `SELECT delivery_id AS deliveryId, received_at_ms AS receivedAtMs, sealed FROM inbox ORDER BY id DESC LIMIT ?`,
+    ),
+    inboxMail: database.prepare(
+      `SELECT delivery_id AS deliveryId, received_at_ms AS receivedAtMs, sealed FROM inbox WHERE delivery_id = ?`,
     ),
   };
 }

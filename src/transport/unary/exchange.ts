@@ -12,6 +12,8 @@ export interface Exchange extends HeaderReader {
   readonly httpVersion: 1 | 2;
   /** IP address of the peer, "" where unknown. */
   readonly peerAddress: string;
+  /** Aborted once the client is gone, or has its answer. */
+  goneSignal(): AbortSignal;
   /** @throws BodyTooLargeError, ClientGoneError */
   readBody(maxBytes: number): Promise<Buffer>;
   /**

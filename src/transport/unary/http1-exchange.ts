@@ -1,6 +1,7 @@
 /** An exchange over HTTP/1.1. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { collectBody } from "./body.ts";
+import { closeSignal } from "./close-signal.ts";
 import type { Exchange, OutgoingHeaders } from "./exchange.ts";
 
 export class Http1Exchange implements Exchange {
@@ -32,6 +33,10 @@ export class Http1Exchange implements Exchange {
 
   readBody(maxBytes: number): Promise<Buffer> {
     return collectBody(this.#request, this.#request.headers["content-length"], maxBytes);
+  }
+
+  goneSignal(): AbortSignal {
+    return closeSignal(this.#response);
   }
 
   respond(status: number, headers: OutgoingHeaders, body: Uint8Array | string): void {

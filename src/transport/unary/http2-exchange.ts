@@ -2,6 +2,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { collectBody } from "./body.ts";
+import { closeSignal } from "./close-signal.ts";
 import { ClientGoneError, type Exchange, type OutgoingHeaders } from "./exchange.ts";
 
 export class Http2Exchange implements Exchange {
@@ -39,6 +40,10 @@ export class Http2Exchange implements Exchange {
     const body = await collectBody(stream, declaredLength, maxBytes);
     if (Number(declaredLength) !== body.length && !this.#isFramed()) await requestEnded(stream);
     return body;
+  }
+
+  goneSignal(): AbortSignal {
+    return closeSignal(this.#stream);
   }
 
   respond(

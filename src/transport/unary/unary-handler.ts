@@ -119,6 +119,7 @@ export class UnaryHandler {
         format: format.name,
         headers: exchange,
         timeoutMs,
+        goneSignal: () => exchange.goneSignal(),
         bindings: target.bindings,
         caller: { kind: "anonymous" },
       };

@@ -44,6 +44,7 @@ export function deliveriesContract(open: OpenWorld): void {
       recipient: "ada@example.com",
       urlTemplate: template,
       sealedCode: expect.any(String),
+      acceptLanguage: "",
       expiresAtMs: queuedAtMs + POLICY.codeTtlMs,
       leaseId: expect.any(String),
       attempt: 1,

@@ -383,7 +383,7 @@ export function deliveryViewsContract(open: OpenWorld): void {
       () => world.sendCode("ada"),
       () => world.withNewCode({ type: "email.resendCode", userId: "ada", verification: send }),
       () => world.setEmail("bob", email.address),
-      () => world.addUser("eve", { email }),
+      () => world.addUser("eve", { email, username: "eve" }),
       () => world.withNewCode({ type: "user.update", userId: "bob", email }),
       () => change(world, testMail("t1", email.address)),
     ];

@@ -128,6 +128,8 @@ export function readsContract(open: OpenWorld): void {
     await world.store.addInboxMail(mail(4));
     expect(await world.store.listInboxMails(10)).toEqual([mail(4), mail(3), mail(2), mail(1)]);
     expect(await world.store.listInboxMails(2)).toEqual([mail(4), mail(3)]);
+    expect(await world.store.findInboxMail("delivery-1")).toEqual(mail(1));
+    expect(await world.store.findInboxMail("delivery-5")).toBeUndefined();
   });
 
   test("everything is still there after closing and opening again", async () => {

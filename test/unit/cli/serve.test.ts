@@ -136,7 +136,7 @@ describe("a start that fails", () => {
     [
       "of several lines",
       new StartError("the key in data is not\n  the database's"),
-      "the key in data is not the database's",
+      "the key in data is not\ncountersign: the database's",
     ],
     [
       "port in use",

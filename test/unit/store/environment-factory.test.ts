@@ -51,7 +51,7 @@ test("a new code opens from its sealed form, under its own delivery only", () =>
 });
 
 test("a code that goes to the caller is not sealed at all", () => {
-  expect(factory.withNewCode(SYSTEM, "user-1", false).env.newCode).not.toHaveProperty("delivery");
+  expect(factory.withNewCode(SYSTEM, "user-1", null).env.newCode).not.toHaveProperty("delivery");
 });
 
 test("its MAC matches the candidates of that code by that user, and of nothing else", () => {

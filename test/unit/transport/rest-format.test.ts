@@ -37,6 +37,7 @@ function exchangeOf(verb: string, url: string, headers: Readonly<Record<string, 
     httpVersion: 1,
     peerAddress: "",
     get: (name) => headers[name] ?? null,
+    goneSignal: () => new AbortController().signal,
     readBody: () => Promise.reject(new Error("the body was read already")),
     respond(status, sentHeaders, body) {
       sent = { status, headers: sentHeaders, json: JSON.parse(body.toString()) as JsonValue };

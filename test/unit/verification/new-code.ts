@@ -9,6 +9,6 @@ export function mac(code: string, keyId = "key2"): CodeMac {
 }
 
 export function newCode(n: number): NewCode {
-  const delivery = { deliveryId: `delivery${n}`, sealedCode: `sealed${n}` };
+  const delivery = { deliveryId: `delivery${n}`, sealedCode: `sealed${n}`, acceptLanguage: "" };
   return { codeId: `code${n}`, mac: mac(`CODE${n}`), delivery };
 }

@@ -11,6 +11,7 @@ const delivery: OutboxEntry = {
   recipient: "ada@example.com",
   urlTemplate: "https://example.com/",
   sealedCode: "",
+  acceptLanguage: "",
   expiresAtMs: 1000,
 };
 

@@ -91,6 +91,7 @@ export function mail(n: number, extra: Partial<OutboxEntry> = {}): OutboxEntry {
     recipient: ADDRESS,
     urlTemplate: POLICY.defaultUrlTemplate,
     sealedCode: `sealed${n}`,
+    acceptLanguage: "",
     expiresAtMs: NOW + POLICY.codeTtlMs,
     ...extra,
   };
