@@ -18,6 +18,17 @@ export interface LoadOrder {
   readonly connections: number;
   /** Calls in flight per connection; 1 over HTTP/1.1. */
   readonly inFlight: number;
+  /** What differs from call to call, over HTTP/2. Default: nothing. */
+  readonly counters?: readonly Counter[];
+}
+
+/** A text in headers and body whose place each call's number takes, with as many digits. */
+export interface Counter {
+  readonly marker: string;
+  /** The number of the load's first call. */
+  readonly from: number;
+  /** Numbers begin anew at 0 here. */
+  readonly below: number;
 }
 
 export interface LoadResult {
@@ -39,6 +50,7 @@ const MAX_WINDOW = 2 ** 31 - 1;
 class Budget {
   bodyBytes = 0;
   done = 0;
+  started = 0;
   #left: number;
   readonly #calls: number;
   readonly #finished: () => void;
@@ -52,6 +64,7 @@ class Budget {
   take(): boolean {
     if (this.#left === 0) return false;
     this.#left -= 1;
+    this.started += 1;
     return true;
   }
 
@@ -108,6 +121,10 @@ function runHttp2(socket: Socket, order: LoadOrder, budget: Budget): void {
     frame(FRAME.data, END_STREAM, 1, body),
   ]);
   const bodyFrameAt = FRAME_HEADER_BYTES + block.length;
+  const counters = (order.counters ?? []).map((counter) => ({
+    ...counter,
+    places: placesOf(request, counter.marker),
+  }));
   let streamId = 1;
   let pending: Buffer = Buffer.alloc(0);
   const send = () => {
@@ -115,6 +132,10 @@ function runHttp2(socket: Socket, order: LoadOrder, budget: Budget): void {
     const bytes = Buffer.from(request);
     bytes.writeUInt32BE(streamId, 5);
     bytes.writeUInt32BE(streamId, bodyFrameAt + 5);
+    for (const { marker, from, below, places } of counters) {
+      const number = String((from + budget.started) % below).padStart(marker.length, "0");
+      for (const place of places) bytes.write(number, place, "latin1");
+    }
     streamId += 2;
     socket.write(bytes);
   };
@@ -145,6 +166,13 @@ function runHttp2(socket: Socket, order: LoadOrder, budget: Budget): void {
     }
   });
   for (let call = 0; call < order.inFlight; call++) send();
+}
+
+function placesOf(request: Buffer, marker: string): readonly number[] {
+  const places: number[] = [];
+  for (let at = request.indexOf(marker); at !== -1; at = request.indexOf(marker, at + 1)) places.push(at);
+  if (places.length === 0) throw new Error(`the request has no ${marker}`);
+  return places;
 }
 
 /** A header field as literal without indexing, new name, no Huffman code (RFC 7541 section 6.2.2). */

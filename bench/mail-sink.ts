@@ -30,7 +30,7 @@ function serve(socket: Socket): void {
     rest = lines.pop() ?? "";
     for (const line of lines) {
       const verb = line.slice(0, 4).toUpperCase();
-      if (verb === "EHLO") socket.write("250-sink\r\n250 8BITMIME\r\n");
+      if (verb === "EHLO") socket.write("250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n");
       else if (verb === "QUIT") socket.end("221 bye\r\n");
       else if (verb === "DATA") {
         tail = Buffer.alloc(0);

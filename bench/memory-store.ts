@@ -35,6 +35,7 @@ export function createMemoryStore(): Store {
       claims: new Map<string, string>(),
       organizations: new Set<string>(),
       buckets: new Map<string, BucketUse>(),
+      replies: new Map(),
       suppressions: new Set<string>(),
     };
     for (const key of keys) {
@@ -55,7 +56,7 @@ export function createMemoryStore(): Store {
     const aggregate = aggregateOf(command);
     const decider = deciderOf(aggregate.type);
     const before = states.get(textOf(aggregate)) ?? decider.initial;
-    const decision = decider.decide(before, factsOf(decider.needs(before, command)), command, env);
+    const decision = decider.decide(before, factsOf(decider.needs(before, command, env)), command, env);
     const organizationId = decision.organizationId ?? before.organizationId;
     let state = before;
     for (const event of decision.events) {

@@ -31,7 +31,8 @@ function errors() {
 Every error carries \`google.rpc.ErrorInfo\` with domain \`countersign\` and one of the reasons below: match on the reason, it
 never changes. Where ZITADEL has an id, the message ends in it and \`zitadel.v1.ErrorDetail\` carries it as the first detail.
 Broken request rules add \`google.rpc.BadRequest\` with the field, failed preconditions \`google.rpc.PreconditionFailure\`,
-refusals that pass \`google.rpc.RetryInfo\`, limits \`google.rpc.QuotaFailure\`. On REST paths the body is a \`google.rpc.Status\` in JSON.
+refusals that pass \`google.rpc.RetryInfo\` (with RESOURCE_EXHAUSTED and UNAVAILABLE also \`Retry-After\` in seconds over REST and Connect,
+\`grpc-retry-pushback-ms\` over gRPC and gRPC-Web), limits \`google.rpc.QuotaFailure\`. On REST paths the body is a \`google.rpc.Status\` in JSON.
 
 This page is made from the catalogue in \`src/verification/failures.ts\` by \`npm run docs\`.
 

@@ -3,11 +3,10 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Authenticator } from "./access/authenticator.ts";
 import { bootstrap } from "./access/bootstrap.ts";
-import { hashToken } from "./access/token.ts";
 import type { Config, TlsFiles } from "./config.ts";
 import { readBounceReport } from "./mail/bounce/bounce-report.ts";
-import { createInboxKeeper, readInbox } from "./mail/dev-inbox.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
+import { Inbox } from "./mail/inbox/inbox.ts";
 import type { MailRoute } from "./mail/mail-route.ts";
 import type { ComposerOptions } from "./mail/message.ts";
 import { loadMailOverrides } from "./mail/messages/load-mail-overrides.ts";
@@ -23,6 +22,7 @@ import { Chain } from "./rpc/chain.ts";
 import { addInfrastructure } from "./rpc/infrastructure.ts";
 import { Readiness } from "./rpc/readiness.ts";
 import type { ServiceTable } from "./rpc/service-table.ts";
+import { SendLimitWatch } from "./rpc/send-limit-watch.ts";
 import { createServices } from "./rpc/services.ts";
 import { EnvironmentFactory } from "./store/environment-factory.ts";
 import { IdentifierFactory } from "./store/identifiers.ts";
@@ -38,11 +38,11 @@ import { Listener, type BoundAddress } from "./transport/listener.ts";
 import { createOpenApiPage } from "./transport/openapi/openapi-page.ts";
 import type { Page } from "./transport/page-handler.ts";
 import { readCertificate, reloadCertificate, warnOutOfDate, type Certificate } from "./transport/tls.ts";
-import type { Policy } from "./verification/environment.ts";
+import type { Policy, SendLimits } from "./verification/environment.ts";
 import { FailureError } from "./verification/failures.ts";
 import { isLoopback } from "./verification/url-template.ts";
 import { createHealthzPage, createReadyzPage } from "./web/health-pages.ts";
-import { createInboxPage } from "./web/inbox-page.ts";
+import { createInboxPages } from "./web/inbox-page.ts";
 import { createVerifyPage } from "./web/verify-page.ts";
 
 /** Wrong tries of all clients together, per try that one client has. */
@@ -160,10 +160,11 @@ async function run(parts: Parts): Promise<Application> {
     tokenFile,
   });
 
+  const inbox = new Inbox({ store, keyring, logger, ...sources });
   const gateway = new MailThread({
     route: mailRoute,
     composer,
-    keep: createInboxKeeper({ store, keyring, ...sources }),
+    keep: (mail) => inbox.keep(mail),
     logger,
   });
   if (!useDevInbox && config.publicUrl === undefined) {
@@ -176,29 +177,41 @@ async function run(parts: Parts): Promise<Application> {
   const readiness = new Readiness({ store, hasKey: () => fitsKeyring(store, keyring) });
   const callLog = new CallLog({ logger, metrics });
   const chain = new Chain({ authenticator: new Authenticator(store), callLog });
-  const services = createServices({ store, environments, keyring, readBounceReport });
+  const services = createServices({
+    store,
+    environments,
+    keyring,
+    sendLimitWatch: new SendLimitWatch({ logger, metrics }),
+    readBounceReport,
+    inbox: useDevInbox ? inbox : undefined,
+  });
   const handler = new ApiHandler({
     chain,
     services,
     extraRoutes: (router) => addInfrastructure(router, services.services, readiness),
-    pages: pagesOf(parts, { environments, keyring, readiness, services, adminId: admin.serviceAccountId }),
+    pages: pagesOf(parts, { environments, inbox, readiness, services, adminId: admin.serviceAccountId }),
     callLog,
     logger,
     corsOrigins:
       config.corsOrigins ?? (useDevInbox && listensOnLoopback(config.listen.host) ? "loopback" : []),
+    trustedProxies: config.trustedProxies,
     directUnary: config.directUnary,
   });
   listener.serve(handler);
   dispatcher.start();
   const maintenance = setInterval(() => {
-    store.maintain({ kind: "pruneBuckets", nowMs: sources.nowMs() }).catch((error: unknown) => {
-      logger.warn({ err: error }, "maintenance failed");
-    });
+    const nowMs = sources.nowMs();
+    for (const kind of ["pruneBuckets", "pruneReplies"] as const) {
+      store.maintain({ kind, nowMs }).catch((error: unknown) => {
+        logger.warn({ err: error }, "maintenance failed");
+      });
+    }
   }, MAINTENANCE_INTERVAL_MS).unref();
 
   let stopping: Promise<void> | undefined;
   async function stop() {
     readiness.stop();
+    inbox.close();
     clearInterval(maintenance);
     // One grace for both: nothing that a call does waits for a mail.
     await Promise.all([
@@ -368,14 +381,29 @@ function policyOf(config: Config, publicUrl: string): Policy {
     maxAttemptsPerCode: config.codeMaxAttempts * ATTEMPTS_IN_ALL_FACTOR,
     maxFailuresPerDay: config.maxFailuresPerDay,
     liveCodes: config.liveCodes,
+    ...sendLimitsOf(config),
     defaultUrlTemplate: `${publicUrl}/verify?code={{.Code}}&orgId={{.OrgID}}&userId={{.UserID}}`,
     links: { allowedHosts: config.urlTemplateHosts },
   };
 }
 
+/** Absent where none is set: decisions then look at none. */
+function sendLimitsOf(config: Config): Pick<Policy, "sends"> {
+  const sends: SendLimits = {
+    mode: config.limits,
+    cooldownMs: config.sendCooldownMs,
+    perAddress: config.sendsPerHour,
+    perUser: config.userSendsPerHour,
+    perPrincipal: config.principalSendsPerHour,
+    perClient: config.clientSendsPerHour,
+  };
+  const { mode: _mode, ...limits } = sends;
+  return Object.values(limits).some((limit) => limit > 0) ? { sends } : {};
+}
+
 interface PageParts {
   readonly environments: EnvironmentFactory;
-  readonly keyring: Keyring;
+  readonly inbox: Inbox;
   readonly readiness: Readiness;
   readonly services: ServiceTable;
   /** The account whose token opens an inbox that is not on loopback. */
@@ -384,9 +412,9 @@ interface PageParts {
 
 function pagesOf(
   parts: Parts,
-  { environments, keyring, readiness, services, adminId }: PageParts,
+  { environments, inbox, readiness, services, adminId }: PageParts,
 ): ReadonlyMap<string, Page> {
-  const { config, logger, mailRoute, store } = parts;
+  const { config, logger, mailRoute, sources, store } = parts;
   const pages = new Map<string, Page>();
   pages.set("/healthz", createHealthzPage());
   pages.set("/readyz", createReadyzPage(readiness));
@@ -394,13 +422,13 @@ function pagesOf(
   pages.set(
     "/verify",
     createVerifyPage({
-      async verify(userId, code, peerAddress) {
+      async verify(userId, code, clientAddress) {
         const candidates = environments.candidateMacs(userId, code);
         const command = {
           type: "email.verify",
           userId,
           candidates,
-          client: `address:${peerAddress}`,
+          client: `address:${clientAddress}`,
         } as const;
         try {
           await store.execute(command, environments.plain({ kind: "anonymous" }));
@@ -414,22 +442,16 @@ function pagesOf(
     }),
   );
   if (mailRoute.kind === "inbox") {
-    const isOpen = listensOnLoopback(config.listen.host);
-    pages.set(
-      "/inbox",
-      createInboxPage({
-        readInbox: (options) => readInbox({ store, keyring, logger }, options),
-        ...(!isOpen && { requireToken: (request: Request) => isAdmin(request, store, adminId) }),
-      }),
-    );
+    const isAdminToken = async (tokenHash: string) =>
+      (await store.findAccessToken(tokenHash))?.serviceAccountId === adminId;
+    const isSecure = config.tls !== undefined || config.publicUrl?.startsWith("https:") === true;
+    const inboxPages = createInboxPages({
+      inbox,
+      ...(!listensOnLoopback(config.listen.host) && { signIn: { ...sources, isAdminToken, isSecure } }),
+    });
+    for (const [path, page] of inboxPages) pages.set(path, page);
   }
   return pages;
-}
-
-async function isAdmin(request: Request, store: Store, adminId: string): Promise<boolean> {
-  const [scheme, token] = (request.headers.get("authorization") ?? "").split(" ", 2);
-  if (scheme?.toLowerCase() !== "bearer" || token === undefined) return false;
-  return (await store.findAccessToken(hashToken(token)))?.serviceAccountId === adminId;
 }
 
 /** By the address that is bound: a wildcard is reached under loopback names too, and from everywhere else. */

@@ -57,6 +57,20 @@ export interface Config {
   readonly liveCodes: number;
   /** Wrong tries per address and day, up to 100,000; 0 for no such limit. Default: 100. */
   readonly maxFailuresPerDay: number;
+  /** From one code for an address to the next, in milliseconds, up to 1 day; 0 for no such limit. Default: 0. */
+  readonly sendCooldownMs: number;
+  /** Codes for an address within an hour, up to 100,000; 0 for no such limit. Default: 0. */
+  readonly sendsPerHour: number;
+  /** The same for a user, whatever the address. Default: 0. */
+  readonly userSendsPerHour: number;
+  /** Codes at the wish of one caller within an hour, up to 10,000,000; 0 for no such limit. Default: 0. */
+  readonly principalSendsPerHour: number;
+  /** Codes asked for from one IP address (of IPv6 one /64) within an hour, likewise. Default: 0. */
+  readonly clientSendsPerHour: number;
+  /** Whether calls over the limits on sending are refused, or only counted and logged. Default: enforce. */
+  readonly limits: "enforce" | "dry-run";
+  /** Proxies whose word on who their client is counts: IP addresses and networks (`10.0.0.0/8`). Default: none. */
+  readonly trustedProxies: readonly string[];
   /**
    * Hosts that links of callers may lead to: `host`, `host:port` or `*.example.com`, spelled as WHATWG URL does.
    * Undefined: any https host, and http on loopback.
@@ -358,6 +372,62 @@ const SETTINGS = {
     placeholder: "count",
     help: "Wrong tries per address and day, whatever the user, the code and the client, up to 100000; 0 for no such limit.",
   },
+  sendCooldownMs: {
+    name: "SEND_COOLDOWN",
+    schema: duration("0s", "1d"),
+    fallback: "0s",
+    example: "60s",
+    placeholder: "duration",
+    help: "From one code for an address to the next, up to 1d; 0s for no such limit.",
+  },
+  sendsPerHour: {
+    name: "SENDS_PER_HOUR",
+    schema: wholeNumber(0, 100_000),
+    fallback: "0",
+    example: "5",
+    placeholder: "count",
+    help: "Codes for one address within an hour, whatever the user, mailed or returned, up to 100000; 0 for no such limit.",
+  },
+  userSendsPerHour: {
+    name: "USER_SENDS_PER_HOUR",
+    schema: wholeNumber(0, 100_000),
+    fallback: "0",
+    example: "10",
+    placeholder: "count",
+    help: "Codes for one user within an hour, whatever the address, up to 100000; 0 for no such limit.",
+  },
+  principalSendsPerHour: {
+    name: "PRINCIPAL_SENDS_PER_HOUR",
+    schema: wholeNumber(0, 10_000_000),
+    fallback: "0",
+    example: "10000",
+    placeholder: "count",
+    help: "Codes that one caller (service account or user) has issued within an hour, up to 10000000; 0 for no such limit.",
+  },
+  clientSendsPerHour: {
+    name: "CLIENT_SENDS_PER_HOUR",
+    schema: wholeNumber(0, 10_000_000),
+    fallback: "0",
+    example: "1000",
+    placeholder: "count",
+    help: "Codes asked for from one IP address (of IPv6: one /64) within an hour, up to 10000000; 0 for no such limit.",
+  },
+  limits: {
+    name: "LIMITS",
+    schema: oneOf(["enforce", "dry-run"]),
+    fallback: "enforce",
+    example: "dry-run",
+    placeholder: "enforce|dry-run",
+    help: "Whether calls over the limits on sending above are refused, or only counted and logged; wrong tries are limited in any case.",
+  },
+  trustedProxies: {
+    name: "TRUSTED_PROXIES",
+    schema: parsed(parseNetworks),
+    unset: "none",
+    example: "10.0.0.0/8,2001:db8::7",
+    placeholder: "networks",
+    help: "Proxies whose `Forwarded` or `X-Forwarded-For` says who the client is, IP addresses and networks separated by commas.",
+  },
   urlTemplateHosts: {
     name: "URL_TEMPLATE_HOSTS",
     schema: parsed(parseHosts),
@@ -533,6 +603,7 @@ function assemble({
     secretKeys: secretKey ?? secretKeyFile?.keys,
     secretKeyFile: secretKeyFile?.path,
     smtpServers: values.smtpServers ?? [],
+    trustedProxies: values.trustedProxies ?? [],
   };
 }
 
@@ -1023,6 +1094,20 @@ function parseSender(text: string): Sender | Fault {
     content.replace(/\\(.)/gu, "$1"),
   );
   return { name, address };
+}
+
+function parseNetworks(text: string): readonly string[] | Fault {
+  const entries = text.split(",").map((entry) => entry.trim());
+  for (const [index, entry] of entries.entries()) {
+    const place = entries.length === 1 ? "" : ` (entry ${index + 1} of ${entries.length})`;
+    const [, address = "", prefix] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
+    const family = isIP(address);
+    if (family === 0) return new Fault(`is not an IP address, nor a network such as 10.0.0.0/8${place}`);
+    if (prefix === undefined) continue;
+    if (Number(prefix) === 0) return new Fault(`trusts everyone, who could then claim any address${place}`);
+    if (Number(prefix) > (family === 4 ? 32 : 128)) return new Fault(`has a prefix that is too long${place}`);
+  }
+  return entries;
 }
 
 /** In its canonical spelling. */

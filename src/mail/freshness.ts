@@ -1,4 +1,5 @@
 /** Whether a queued mail may still be sent: asked of the queue, of the address, of the user, of the clock. */
+import { maskIdentifier } from "../observability/mask-address.ts";
 import type { ClaimedDelivery } from "../store/store.ts";
 import { staleEnd } from "../verification/user/stale-delivery.ts";
 import type { UserState } from "../verification/user/state.ts";
@@ -22,7 +23,8 @@ export interface Circumstances {
 /** @returns how the delivery ends unsent; undefined when it may be sent */
 export function unsentEnd(delivery: ClaimedDelivery, circumstances: Circumstances): UnsentEnd | undefined {
   const { user, cancelledBy, leavesMachine, nowMs } = circumstances;
-  if (cancelledBy !== undefined) return { state: "cancelled", problem: `cancelled by ${cancelledBy}` };
+  if (cancelledBy !== undefined)
+    return { state: "cancelled", problem: `cancelled by ${maskIdentifier(cancelledBy)}` };
   const reserved = leavesMachine ? reservedDomain(delivery.recipient) : undefined;
   if (reserved !== undefined) {
     const problem = `reserved: no mailbox is in ${reserved} (RFC 2606, RFC 6761), so no relay was asked`;

@@ -17,6 +17,9 @@ export interface CallMeter {
   ended(code: string, seconds: number): void;
 }
 
+/** What became of a call over a limit on sending. */
+export type OverLimitOutcome = "refused" | "dry_run";
+
 export type CommitFailure = "unavailable" | "in_doubt";
 export type MailOutcome = "sent" | "retrying" | "failed" | "cancelled" | "expired" | "released";
 
@@ -53,6 +56,12 @@ export class Metrics {
     name: "countersign_refused_requests_total",
     help: "Requests that never became a call: unknown path, wrong HTTP method, unreadable, too large.",
     labelNames: ["reason"],
+    registers: [this.#registry],
+  });
+  readonly #sendsOverLimit = new Counter({
+    name: "countersign_sends_over_limit_total",
+    help: "Calls over a limit on sending codes, by limit: refused, or let pass by a dry run.",
+    labelNames: ["limit", "outcome"],
     registers: [this.#registry],
   });
   readonly #commitWrites = new Histogram({
@@ -116,6 +125,11 @@ export class Metrics {
   /** @param reason out of a fixed set */
   requestRefused(reason: string): void {
     this.#refusedRequests.inc({ reason });
+  }
+
+  /** @param limit out of a fixed set */
+  sendOverLimit(limit: string, outcome: OverLimitOutcome): void {
+    this.#sendsOverLimit.inc({ limit, outcome });
   }
 
   committed(writes: number, seconds: number): void {

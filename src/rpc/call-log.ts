@@ -154,8 +154,8 @@ function levelOf(code: Code | undefined, isInfrastructure: boolean): Level {
   }
 }
 
-function namesOf({ requestId, peerAddress, trace }: Arrival) {
-  return { requestId, peer: peerAddress, ...(trace !== undefined && { traceId: trace.traceId }) };
+function namesOf({ requestId, clientAddress, trace }: Arrival) {
+  return { requestId, peer: clientAddress, ...(trace !== undefined && { traceId: trace.traceId }) };
 }
 
 /** In milliseconds, to the microsecond. */

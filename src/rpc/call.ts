@@ -32,8 +32,8 @@ export interface HeaderReader {
 export interface Arrival {
   /** Answered as `x-request-id` and found in the log. */
   readonly requestId: string;
-  /** IP address of the peer, "" where unknown. */
-  readonly peerAddress: string;
+  /** IP address of who sent it, "" where unknown: the peer's, or what a trusted proxy says. */
+  readonly clientAddress: string;
   /** When its headers were here, on the clock of `performance.now()`. */
   readonly startedMs: number;
   /** The caller's trace, where it sent one. */
@@ -53,6 +53,8 @@ export interface Call extends Arrival {
   readonly bindings: readonly Binding[];
   /** Anonymous until the chain has authenticated the call. */
   caller: Caller;
+  /** What a success says in headers beside its message; a handler may set it. Names in lower case. */
+  replyHeaders?: Readonly<Record<string, string>>;
 }
 
 /** How a service implements one unary method. */

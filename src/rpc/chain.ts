@@ -18,6 +18,7 @@ import type { Call, HeaderReader } from "./call.ts";
 import type { CallLog, EndedCall } from "./call-log.ts";
 import { toConnectError } from "./errors.ts";
 import { RequestRules } from "./request-rules.ts";
+import { addRetryHint } from "./retry-hints.ts";
 import { UnservedFields } from "./unserved-fields.ts";
 
 export const ORGANIZATION_HEADER = "x-zitadel-orgid";
@@ -78,6 +79,7 @@ export class Chain {
       return reply;
     } catch (error) {
       const mapped = toConnectError(error, call.requestId);
+      addRetryHint(mapped, call.format);
       this.#callLog.ended(call, mapped);
       throw mapped;
     }

@@ -1,5 +1,11 @@
 /** What happened to a mail, one line for each entry of its timeline, for people who look for what went wrong. */
-import type { BounceType, DeliveryState, DeliveryTry, TimelineEvent } from "../store/deliveries.ts";
+import {
+  bounceWords,
+  type BounceType,
+  type DeliveryState,
+  type DeliveryTry,
+  type TimelineEvent,
+} from "../store/deliveries.ts";
 
 /** @param atMs when it happened, milliseconds since the Unix epoch */
 export function summaryOf(event: TimelineEvent, atMs: number): string {
@@ -15,8 +21,8 @@ export function summaryOf(event: TimelineEvent, atMs: number): string {
     case "ended":
       return event.problem === undefined ? event.state : endOf(event.state, event.problem);
     case "bounce": {
-      const { type, enhancedCode, diagnostic, reportingServer, suppresses } = event;
-      const words = [enhancedCode, diagnostic].filter((word) => word !== "").join(" ");
+      const { type, reportingServer, suppresses } = event;
+      const words = bounceWords(event);
       const who = reportingServer === "" ? "" : ` at ${reportingServer}`;
       return (
         `${BOUNCE_WORDS[type]}${who}${words === "" ? "" : `: ${words}`}` +

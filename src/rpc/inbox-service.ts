@@ -76,14 +76,20 @@ export function createInboxService({
           signal,
         })
         .catch((error: unknown) => {
-          if (signal.aborted) throw ConnectError.from(signal.reason, Code.Canceled);
-          throw error;
+          throw signal.aborted ? endOf(signal) : error;
         });
       if (came === undefined) throw new FailureError(failure("NO_MAIL_CAME"));
       const { source: _source, ...mail } = await findFor(call.caller, came.mailId);
       return { mail: wireMail(mail) };
     },
   };
+}
+
+/** The client's deadline, or else the client itself; which number it reset its stream with says nothing about us. */
+function endOf({ reason }: AbortSignal): Error {
+  return ConnectError.from(reason).code === Code.DeadlineExceeded
+    ? new FailureError(failure("DEADLINE_EXCEEDED"))
+    : new ConnectError("the client went away", Code.Canceled);
 }
 
 /** A mail shows its code: who may have a code returned may read it. */

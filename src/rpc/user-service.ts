@@ -1,13 +1,17 @@
 /** zitadel.user.v2.UserService: each method turns a message into a command or a query, and the answer into a message. */
+import type { Message } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
 import type { Store } from "../store/store.ts";
 import type { UserFilter } from "../store/user-query.ts";
 import { checkPermission, type Caller } from "../verification/caller.ts";
+import type { Environment } from "../verification/environment.ts";
 import { failure, FailureError, type FailureName } from "../verification/failures.ts";
 import type {
+  IdempotencyKey,
   LifeCycleCommandType,
+  Replay,
   UserCommand,
   UserReply,
   Verification,
@@ -15,6 +19,8 @@ import type {
 import { exists } from "../verification/user/state.ts";
 import type { Call } from "./call.ts";
 import { ORGANIZATION_HEADER } from "./chain.ts";
+import { idempotencyKeyOf, markReplayed } from "./idempotency.ts";
+import type { SendLimitWatch } from "./send-limit-watch.ts";
 import type { UnaryService } from "./service-table.ts";
 import { allowsSuppressed } from "./suppressed-header.ts";
 import {
@@ -30,26 +36,71 @@ import { userQueryOf } from "./user-search.ts";
 export interface UserServiceOptions {
   readonly store: Store;
   readonly environments: EnvironmentFactory;
+  /** Told of calls over the limits on sending. Default: nobody is. */
+  readonly sendLimitWatch?: SendLimitWatch;
+}
+
+/** What the caller of a command that may issue a code is told. */
+interface CodeAnswer {
+  readonly userId: string;
+  readonly reply: UserReply;
+  readonly code: string | undefined;
 }
 
 export function createUserService(options: UserServiceOptions): UnaryService<typeof UserService> {
-  const { store, environments } = options;
+  const { store, environments, sendLimitWatch } = options;
 
-  /** Runs a command that may issue a code; the code is in the answer only when the caller asked for it. */
-  async function executeWithCode(
-    command: UserCommand & { readonly userId: string },
-    call: Call,
-  ): Promise<{ readonly reply: UserReply; readonly code: string | undefined }> {
-    const isMailed = verificationIn(command)?.kind === "send";
-    const mail = isMailed ? { acceptLanguage: call.headers.get("accept-language") ?? "" } : null;
-    const { env, code } = environments.withNewCode(call.caller, command.userId, mail);
-    const asked = allowsSuppressed(call) ? { ...env, allowsSuppressed: true } : env;
-    const reply: UserReply = await store.execute(command, asked);
-    return { reply, code: reply.returnsCode ? code : undefined };
+  async function issueCode(command: UserCommand, env: Environment, call: Call): Promise<UserReply> {
+    try {
+      const reply: UserReply = await store.execute(command, { ...env, clientAddress: call.clientAddress });
+      if (reply.overLimit !== undefined) sendLimitWatch?.passed(reply.overLimit, command.userId, call);
+      return reply;
+    } catch (error) {
+      sendLimitWatch?.failed(error);
+      throw error;
+    }
   }
 
-  async function runEmailCall(command: UserCommand & { readonly userId: string }, call: Call) {
-    const { reply, code } = await executeWithCode(command, call);
+  /**
+   * Runs a command that may issue a code; the code is in the answer only when the caller asked for it.
+   *
+   * @param key for a call that may be sent again
+   */
+  async function executeWithCode(
+    command: UserCommand,
+    call: Call,
+    key?: IdempotencyKey,
+  ): Promise<CodeAnswer> {
+    const verification = verificationIn(command)?.kind;
+    const mail =
+      verification === "send" ? { acceptLanguage: call.headers.get("accept-language") ?? "" } : null;
+    const { env, code } = environments.withNewCode(call.caller, command.userId, mail);
+    const asked = allowsSuppressed(call) ? { ...env, allowsSuppressed: true } : env;
+    if (key === undefined) {
+      const reply = await issueCode(command, asked, call);
+      return { userId: command.userId, reply, code: reply.returnsCode ? code : undefined };
+    }
+    const sealed = verification === "return" && { sealedCode: environments.sealCode(code, key.scope) };
+    const reply = await issueCode({ ...command, idempotency: { ...key, ...sealed } }, asked, call);
+    if (reply.replay !== undefined) return repeat(reply, reply.replay, key, call);
+    return { userId: command.userId, reply, code: reply.returnsCode ? code : undefined };
+  }
+
+  /** The answer of an earlier call once more; the code that was drawn for this one is forgotten. */
+  function repeat(
+    reply: UserReply,
+    { userId, sealedCode }: Replay,
+    { scope }: IdempotencyKey,
+    call: Call,
+  ): CodeAnswer {
+    const code = sealedCode === undefined ? undefined : environments.openCode(sealedCode, scope);
+    if (reply.returnsCode && code === undefined) throw refusal("IDEMPOTENCY_CODE_LOST");
+    markReplayed(call);
+    return { userId, reply, code };
+  }
+
+  async function runEmailCall(command: UserCommand, request: Message, call: Call) {
+    const { reply, code } = await executeWithCode(command, call, idempotencyKeyOf(call, request));
     return { details: wireDetails(reply.details), ...(code !== undefined && { verificationCode: code }) };
   }
 
@@ -59,20 +110,24 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
   }
 
   return {
-    setEmail: ({ userId, email, verification }, call) =>
-      runEmailCall(
+    setEmail(request, call) {
+      const { userId, email, verification } = request;
+      return runEmailCall(
         { type: "email.set", userId, address: email, verification: verificationOf(verification) },
+        request,
         call,
-      ),
+      );
+    },
 
-    sendEmailCode: ({ userId, verification }, call) =>
-      runEmailCall({ type: "email.sendCode", userId, verification: codeVerificationOf(verification) }, call),
+    sendEmailCode(request, call) {
+      const verification = codeVerificationOf(request.verification);
+      return runEmailCall({ type: "email.sendCode", userId: request.userId, verification }, request, call);
+    },
 
-    resendEmailCode: ({ userId, verification }, call) =>
-      runEmailCall(
-        { type: "email.resendCode", userId, verification: codeVerificationOf(verification) },
-        call,
-      ),
+    resendEmailCode(request, call) {
+      const verification = codeVerificationOf(request.verification);
+      return runEmailCall({ type: "email.resendCode", userId: request.userId, verification }, request, call);
+    },
 
     async verifyEmail({ userId, verificationCode }, call) {
       const candidates = environments.candidateMacs(userId, verificationCode);
@@ -82,36 +137,38 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
     },
 
     async addHumanUser(request, call) {
-      const { organization, userId = environments.newId(), username } = request;
+      const { organization, username } = request;
       const organizationId =
         (organization?.org.case === "orgId" && organization.org.value) || callersOrganization(call);
-      const { reply, code } = await executeWithCode(
+      const { userId, reply, code } = await executeWithCode(
         {
           type: "user.add",
-          userId,
+          userId: request.userId ?? environments.newId(),
           organizationId,
           ...(username !== undefined && { username }),
           profile: wholeProfileOf(present(request.profile)),
           email: emailChangeOf(present(request.email)),
         },
         call,
+        idempotencyKeyOf(call, request, organizationId),
       );
       return { userId, details: wireDetails(reply.details), ...(code !== undefined && { emailCode: code }) };
     },
 
     async createUser(request, call) {
-      const { organizationId, userId = environments.newId(), username, userType } = request;
+      const { organizationId, username, userType } = request;
       if (userType.case !== "human") throw new FailureError(failure("FIELD_NOT_SERVED"));
-      const { reply, code } = await executeWithCode(
+      const { userId, reply, code } = await executeWithCode(
         {
           type: "user.add",
-          userId,
+          userId: request.userId ?? environments.newId(),
           organizationId,
           ...(username !== undefined && { username }),
           profile: wholeProfileOf(present(userType.value.profile)),
           email: emailChangeOf(present(userType.value.email)),
         },
         call,
+        idempotencyKeyOf(call, request, organizationId),
       );
       return {
         id: userId,
@@ -190,8 +247,8 @@ function verificationIn(command: UserCommand): Verification | undefined {
 }
 
 /** Whose wrong tries are counted together. */
-function clientOf({ caller, peerAddress }: Call): string {
-  return caller.kind === "principal" ? `principal:${caller.userId}` : `address:${peerAddress}`;
+function clientOf({ caller, clientAddress }: Call): string {
+  return caller.kind === "principal" ? `principal:${caller.userId}` : `address:${clientAddress}`;
 }
 
 /** Where a new user belongs when the request does not say. */

@@ -70,6 +70,15 @@ export interface Bounce {
   readonly reportingServer: string;
 }
 
+/** What the reporting server said, with the code once; "" for nothing. */
+export function bounceWords({
+  enhancedCode,
+  diagnostic,
+}: Pick<Bounce, "enhancedCode" | "diagnostic">): string {
+  if (diagnostic.includes(enhancedCode)) return diagnostic;
+  return diagnostic === "" ? enhancedCode : `${enhancedCode} ${diagnostic}`;
+}
+
 /** A bounce, and the mail that it is about. */
 export interface BounceReport extends Bounce {
   /** Without angle brackets. */

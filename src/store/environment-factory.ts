@@ -80,6 +80,20 @@ export class EnvironmentFactory {
     return code === "" ? [] : this.#sources.keyring.candidateMacs(userId, code);
   }
 
+  /** @param context additional data, see Keyring.seal */
+  sealCode(code: string, context: string): string {
+    return this.#sources.keyring.seal(code, context);
+  }
+
+  /**
+   * @returns undefined when the key that sealed the code is gone
+   * @throws Error when code or context were changed
+   */
+  openCode(sealed: string, context: string): string | undefined {
+    const { keyring } = this.#sources;
+    return keyring.canOpen(sealed) ? keyring.open(sealed, context) : undefined;
+  }
+
   #newDelivery(code: string, header: string): NewDelivery {
     const deliveryId = this.newDeliveryId();
     const acceptLanguage = header.slice(0, MAX_ACCEPT_LANGUAGE_LENGTH);

@@ -71,6 +71,11 @@ export class Keyring {
     return `${key.id}.${sealed.toString("base64")}`;
   }
 
+  /** Whether the key that sealed it is in the ring. */
+  canOpen(sealed: string): boolean {
+    return this.keyIds.includes(sealed.slice(0, sealed.indexOf(".")));
+  }
+
   /** @throws Error when the key is not in the ring, or text or context were changed */
   open(sealed: string, context: string): string {
     const dot = sealed.indexOf(".");

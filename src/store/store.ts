@@ -7,6 +7,8 @@
  *   projections and outbox in ONE transaction. It settles only when that commit is on disk.
  * - A refusal that the decider returns is committed with its events and debits, then rejects with `FailureError`.
  * - A command that throws rolls back alone.
+ * - An answer that the decision wants kept is written in the same transaction. Of commands under one scope that come at
+ *   the same time, all but one see what the first has kept.
  * - Sequences of an aggregate have neither gap nor twin; the snapshot equals the fold of the events.
  * - A full queue rejects with OVERLOADED and has executed nothing; a database that cannot take writes rejects with
  *   STORE_UNAVAILABLE.
@@ -102,7 +104,9 @@ export interface Store {
 
 export type MaintenanceTask =
   /** Removes counters that are over. */
-  { readonly kind: "pruneBuckets"; readonly nowMs: number };
+  | { readonly kind: "pruneBuckets"; readonly nowMs: number }
+  /** Removes answers kept for repetitions that are over. */
+  | { readonly kind: "pruneReplies"; readonly nowMs: number };
 
 export interface StoreFigures {
   /** Writes that wait for their transaction. */
@@ -180,7 +184,8 @@ export interface KeyUse {
   readonly keyId: string;
   /**
    * When the last code under the key expires, be it live, used, superseded or in a queued mail: what is submitted is
-   * compared with all of them. In milliseconds since the Unix epoch, and perhaps past; undefined when there is none.
+   * compared with all of them. Or, where that is later, when the last answer is over that is kept with a code. In
+   * milliseconds since the Unix epoch, and perhaps past; undefined when there is none.
    */
   readonly codesUntilMs: number | undefined;
   /** Mails in the dev inbox, which do not expire. */

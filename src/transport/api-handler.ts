@@ -21,6 +21,7 @@ import type { ServiceTable } from "../rpc/service-table.ts";
 import { failure } from "../verification/failures.ts";
 import { answerHeaders, type AnswerHeaders } from "./answer-headers.ts";
 import { arrivalOf } from "./arrival.ts";
+import { ClientAddresses } from "./client-addresses.ts";
 import { ConnectHandler } from "./connect-handler.ts";
 import { Cors, type AllowedOrigins } from "./cors.ts";
 import { RouteTable } from "./http-rules.ts";
@@ -54,6 +55,8 @@ export interface ApiHandlerOptions {
   readonly logger: Logger;
   /** Browser origins that may call. */
   readonly corsOrigins: AllowedOrigins;
+  /** Proxies whose word on who their client is counts: addresses and networks. Default: none. */
+  readonly trustedProxies?: readonly string[];
   /** false: connect-node serves every call, REST through its handlers too. */
   readonly directUnary: boolean;
 }
@@ -63,6 +66,7 @@ export class ApiHandler {
   readonly #connect: ConnectHandler;
   readonly #pages: ReadonlyMap<string, Page>;
   readonly #cors: Cors;
+  readonly #clients: ClientAddresses;
   readonly #headersOf: AnswerHeaders;
   readonly #callLog: CallLog;
   readonly #logger: Logger;
@@ -70,6 +74,7 @@ export class ApiHandler {
   constructor(options: ApiHandlerOptions) {
     const { chain, services, extraRoutes, pages, callLog, logger, corsOrigins, directUnary } = options;
     this.#cors = new Cors(corsOrigins);
+    this.#clients = new ClientAddresses(options.trustedProxies ?? []);
     this.#headersOf = answerHeaders(this.#cors, (path) => pages.has(path));
     const invoke = directUnary
       ? direct(chain, services)
@@ -109,7 +114,7 @@ export class ApiHandler {
     response.on("error", () => {});
     if (!("stream" in response)) readAbsoluteForm(request as IncomingMessage);
     const exchange = exchangeOf(request, response);
-    const arrival = arrivalOf(exchange);
+    const arrival = arrivalOf(exchange, this.#clients);
     try {
       const fault = "stream" in response ? undefined : faultOf(request as IncomingMessage);
       if (fault !== undefined) {
@@ -137,7 +142,7 @@ export class ApiHandler {
   stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
     const exchange = new Http2Exchange(stream, headers);
     if (this.#pages.has(exchange.path)) return false;
-    if (!this.#tryDirect(exchange, arrivalOf(exchange))) return false;
+    if (!this.#tryDirect(exchange, arrivalOf(exchange, this.#clients))) return false;
     // The answer is all there is to say to a client that broke its stream.
     stream.on("error", () => {});
     return true;
@@ -204,7 +209,7 @@ export class ApiHandler {
       const httpStatus = response.headersSent ? response.statusCode : CLIENT_GONE_STATUS;
       this.#callLog.page({ ...arrival, path, verb, httpStatus });
     });
-    servePage(page, request, response, exchange.peerAddress).catch((error: unknown) => {
+    servePage(page, request, response, arrival.clientAddress).catch((error: unknown) => {
       if (error instanceof ClientGoneError) return;
       this.#logger.error({ err: error, requestId }, "a page failed");
       this.#unary.refuse(exchange, toConnectError(error, requestId), requestId);

@@ -65,7 +65,7 @@ interface Passage extends BoundArrival {
 
 const PASSAGE = createContextKey<Passage>({
   requestId: "",
-  peerAddress: "",
+  clientAddress: "",
   startedMs: 0,
   trace: undefined,
   bindings: [],
@@ -220,7 +220,9 @@ function throughChain(
       caller: { kind: "anonymous" },
     };
     request.contextValues.set(CALL, call);
-    return await chain.run(call, request.message, () => next(request));
+    const response = await chain.run(call, request.message, () => next(request));
+    for (const [name, value] of Object.entries(call.replyHeaders ?? {})) response.header.set(name, value);
+    return response;
   };
 }
 

@@ -20,6 +20,7 @@ const REQUEST_HEADERS = [
   ...cors.allowedHeaders,
   "Authorization",
   "Accept-Language",
+  "Countersign-Allow-Suppressed",
   "Idempotency-Key",
   "Traceparent",
   "Tracestate",
@@ -27,7 +28,14 @@ const REQUEST_HEADERS = [
   "X-Zitadel-Orgid",
 ];
 
-const RESPONSE_HEADERS = [...cors.exposedHeaders, "Retry-After", "WWW-Authenticate", "X-Request-Id"];
+const RESPONSE_HEADERS = [
+  ...cors.exposedHeaders,
+  "Grpc-Retry-Pushback-Ms",
+  "Idempotency-Replayed",
+  "Retry-After",
+  "WWW-Authenticate",
+  "X-Request-Id",
+];
 
 const PREFLIGHT: OutgoingHeaders = {
   "access-control-allow-methods": METHODS.join(", "),

@@ -226,7 +226,7 @@ export class Listener {
 function arrivalAt(socket: { readonly remoteAddress?: string | undefined } | undefined): Arrival {
   return {
     requestId: requestIdOf(NO_HEADERS),
-    peerAddress: socket?.remoteAddress ?? "",
+    clientAddress: socket?.remoteAddress ?? "",
     startedMs: performance.now(),
     trace: undefined,
   };

@@ -3,7 +3,8 @@ import { headersOf, readBody, send, type NodeRequest, type NodeResponse } from "
 import { closeSignal } from "./unary/close-signal.ts";
 import { BodyTooLargeError } from "./unary/exchange.ts";
 
-export type Page = (request: Request, peer: { readonly address: string }) => Promise<Response>;
+/** @param client its IP address, "" where unknown */
+export type Page = (request: Request, client: { readonly address: string }) => Promise<Response>;
 
 /** Forms are small. */
 const MAX_FORM_BYTES = 16 * 1024;
@@ -17,11 +18,11 @@ export async function servePage(
   page: Page,
   request: NodeRequest,
   response: NodeResponse,
-  peerAddress: string,
+  clientAddress: string,
 ): Promise<void> {
   try {
     const gone = closeSignal("stream" in response ? response.stream : response);
-    const answer = await page(await toFetchRequest(request, gone), { address: peerAddress });
+    const answer = await page(await toFetchRequest(request, gone), { address: clientAddress });
     send(
       response,
       answer.status,

@@ -9,6 +9,7 @@
 import type { Environment } from "./environment.ts";
 import type { Failure } from "./failures.ts";
 import type { SuppressionKey } from "./suppression.ts";
+import type { Details } from "./user/commands.ts";
 
 /** What every aggregate's state starts with. */
 export interface AggregateHead {
@@ -39,7 +40,8 @@ export type FactKey =
   | { readonly kind: "claim"; readonly claim: ClaimKey }
   | { readonly kind: "organization"; readonly organizationId: string }
   | { readonly kind: "bucket"; readonly bucket: string }
-  | { readonly kind: "suppression"; readonly suppression: SuppressionKey };
+  | { readonly kind: "suppression"; readonly suppression: SuppressionKey }
+  | { readonly kind: "reply"; readonly scope: string };
 
 /** A value that only one aggregate may hold: a username, or the id of a subject (user or service account). */
 export interface ClaimKey {
@@ -56,6 +58,25 @@ export interface Facts {
   readonly buckets: ReadonlyMap<string, BucketUse>;
   /** The addresses asked for that take no mail, by `suppressionText`. */
   readonly suppressions: ReadonlySet<string>;
+  /** The answers asked for that are kept, by their scope; not those that are over. */
+  readonly replies: ReadonlyMap<string, KeptReply>;
+}
+
+/** The success of a call with an Idempotency-Key; see user/idempotency.ts. */
+export interface KeptReply {
+  /** SHA-256 of the request that it answers, base64url. */
+  readonly fingerprint: string;
+  readonly userId: string;
+  readonly details: Details;
+  /** The code that the caller got, sealed under the scope; null where it got none. */
+  readonly sealedCode: string | null;
+}
+
+export interface ReplyToKeep extends KeptReply {
+  /** SHA-256 of principal, method and key, base64url. */
+  readonly scope: string;
+  /** From when on the same call is a new one, milliseconds since the Unix epoch. */
+  readonly expiresAtMs: number;
 }
 
 export interface BucketUse {
@@ -104,6 +125,8 @@ export interface Decision<Event, Reply> {
   readonly outbox: readonly OutboxEntry[];
   readonly debits: readonly Debit[];
   readonly claims: readonly ClaimChange[];
+  /** The answer that repetitions of the call get. */
+  readonly keep?: ReplyToKeep;
   /** The owner of a new aggregate; later events belong to the owner that the first one named. */
   readonly organizationId?: string;
   readonly outcome: Outcome<Reply>;
@@ -112,7 +135,7 @@ export interface Decision<Event, Reply> {
 export interface Decider<State extends AggregateHead, Command, Event extends DomainEvent, Reply> {
   readonly initial: State;
   evolve(state: State, event: Event, place: EventPlace): State;
-  needs(state: State, command: Command): readonly FactKey[];
+  needs(state: State, command: Command, env: Environment): readonly FactKey[];
   decide(state: State, facts: Facts, command: Command, env: Environment): Decision<Event, Reply>;
 }
 

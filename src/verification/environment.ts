@@ -15,9 +15,27 @@ export interface Policy {
   readonly maxAttemptsPerCode: number;
   /** Wrong tries per address and day, whatever the code, the user and the client; 0 for no such limit. */
   readonly maxFailuresPerDay: number;
+  /** How often codes are sent; absent: as often as somebody asks. See user/send-limits.ts. */
+  readonly sends?: SendLimits;
   /** The link that a mail carries when the caller sets no template. */
   readonly defaultUrlTemplate: string;
   readonly links: LinkPolicy;
+}
+
+/** How many codes may be issued, whether mailed or handed to the caller. 0 stands for no such limit. */
+export interface SendLimits {
+  /** `dry-run`: calls over a limit pass, and their replies say so. */
+  readonly mode: "enforce" | "dry-run";
+  /** From one code for an address to the next, in milliseconds. */
+  readonly cooldownMs: number;
+  /** Codes within the hour that begins with the first of them: for an address, whatever the user. */
+  readonly perAddress: number;
+  /** For a user, whatever the address. */
+  readonly perUser: number;
+  /** At the wish of one caller, whatever user and address. */
+  readonly perPrincipal: number;
+  /** Asked for from one IP address, of IPv6 from one /64. */
+  readonly perClient: number;
 }
 
 /** A freshly drawn code in the two forms that may be stored. */
@@ -43,6 +61,8 @@ export interface Environment {
   readonly nowMs: number;
   readonly policy: Policy;
   readonly caller: Caller;
+  /** IP address that the call came from; absent or "" where unknown. */
+  readonly clientAddress?: string;
   /** Present for every command that may issue a code. */
   readonly newCode?: NewCode;
   /** The caller wants mail to be sent even to an address that is known to take none. */

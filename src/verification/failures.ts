@@ -172,6 +172,40 @@ export const failureCatalogue = {
       "Too many wrong tries at this address within a day (metadata `limit` is `address`); no code is taken before the time in RetryInfo.",
   },
 
+  // --- how often codes are sent ----------------------------------------------------------------------------------
+  SEND_COOLDOWN: {
+    code: "resource_exhausted",
+    reason: "SEND_COOLDOWN",
+    text: "A code was sent to this address a moment ago",
+    remedy: "Wait for the time in RetryInfo; the code that was sent still works.",
+  },
+  ADDRESS_SENDS_EXHAUSTED: {
+    code: "resource_exhausted",
+    reason: "ADDRESS_SENDS_EXHAUSTED",
+    text: "Too many codes were sent to this address within an hour",
+    remedy: "Wait for the time in RetryInfo; the newest code still works as long as it lives.",
+  },
+  USER_SENDS_EXHAUSTED: {
+    code: "resource_exhausted",
+    reason: "USER_SENDS_EXHAUSTED",
+    text: "Too many codes were sent for this user within an hour",
+    remedy: "Wait for the time in RetryInfo; the newest code still works as long as it lives.",
+  },
+  PRINCIPAL_SENDS_EXHAUSTED: {
+    code: "resource_exhausted",
+    reason: "PRINCIPAL_SENDS_EXHAUSTED",
+    text: "This caller had too many codes sent within an hour",
+    remedy:
+      "Wait for the time in RetryInfo, or ask the operator for a higher COUNTERSIGN_PRINCIPAL_SENDS_PER_HOUR.",
+  },
+  CLIENT_SENDS_EXHAUSTED: {
+    code: "resource_exhausted",
+    reason: "CLIENT_SENDS_EXHAUSTED",
+    text: "Too many codes were asked for from this network address within an hour",
+    remedy:
+      "Wait for the time in RetryInfo. Behind a proxy, COUNTERSIGN_TRUSTED_PROXIES tells clients apart; a service that calls for all its users counts as one client.",
+  },
+
   // --- creating and changing users -------------------------------------------------------------------------------
   USER_ALREADY_EXISTS: {
     code: "failed_precondition",
@@ -437,6 +471,24 @@ export const failureCatalogue = {
     reason: "REQUEST_MALFORMED",
     text: "The request cannot be read",
     remedy: "Send a body that is valid JSON (or protobuf) for the request message.",
+  },
+  IDEMPOTENCY_KEY_INVALID: {
+    code: "invalid_argument",
+    reason: "IDEMPOTENCY_KEY_INVALID",
+    text: "The Idempotency-Key is not 1 to 255 visible ASCII characters",
+    remedy: "Send one header `Idempotency-Key` with a fresh random value, such as a UUID, or none.",
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    code: "invalid_argument",
+    reason: "IDEMPOTENCY_KEY_REUSED",
+    text: "Another request was made with this Idempotency-Key; nothing was executed",
+    remedy: "Make a fresh key for each new request; send an old one with the very same request only.",
+  },
+  IDEMPOTENCY_CODE_LOST: {
+    code: "failed_precondition",
+    reason: "IDEMPOTENCY_CODE_LOST",
+    text: "The call succeeded earlier, but its code cannot be read any more: the secret key that sealed it is gone",
+    remedy: "Have a new code issued under a fresh key; the operator may restore the secret key.",
   },
   REQUEST_TOO_LARGE: {
     code: "resource_exhausted",

@@ -24,15 +24,11 @@ a { color: var(--accent); overflow-wrap: anywhere; }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
 .notice { padding: .5rem .75rem; border: 1px dashed var(--line); border-radius: .5rem; color: var(--soft); font-size: .875rem; }
-.mail .meta { margin: .25rem 0 0; }
-.mail .code { margin: .75rem 0; }
 .code { font: 700 2rem/1.25 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; letter-spacing: .12em;
   overflow-wrap: anywhere; }
 pre { margin: .75rem 0 0; padding: .75rem; background: var(--page); border-radius: .5rem; white-space: pre-wrap;
   overflow-wrap: anywhere; font: .8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 form { margin: 0; }
-form.filter { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 0 1rem; }
-form.filter input { flex: 1 1 12rem; width: auto; min-width: 0; }
 label { display: block; margin: 0 0 .25rem; font-weight: 600; }
 input { width: 100%; padding: .625rem .75rem; background: var(--card); color: var(--ink); border: 1px solid var(--soft);
   border-radius: .5rem; font: inherit; }
@@ -43,14 +39,9 @@ button.wide { width: 100%; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 `;
 
-const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
-
-/** No script, nothing from elsewhere, no frame around it, no trace in caches and referrers, no window left behind. */
+/** No frame around it, no trace in caches and referrers, no window left behind; and see `policyOf`. */
 const PAGE_HEADERS = {
   "content-type": "text/html; charset=utf-8",
-  "content-security-policy":
-    `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; ` +
-    "base-uri 'none'; frame-ancestors 'none'",
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
@@ -63,15 +54,22 @@ export interface PageContent {
   readonly title: string;
   readonly body: Html;
   readonly width: "narrow" | "wide";
+  /** Further CSS, after that of all pages. Default: none. */
+  readonly style?: string;
+  /** Path of a script of ours, which may fetch from here and nowhere else. Default: no script runs. */
+  readonly script?: string;
+  /** Whether the page has frames with pages of ours. Default: none. */
+  readonly hasFrames?: boolean;
 }
 
 /** Answers a request with a page; to HEAD with its headers alone. */
 export function pageResponse(
   request: Request,
   status: number,
-  { title, body, width }: PageContent,
+  content: PageContent,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
+  const { title, body, width, style, script } = content;
   const document = html`<!doctype html>
 <html lang="en">
 <head>
@@ -81,7 +79,9 @@ export function pageResponse(
 <meta name="robots" content="noindex">
 <title>${title}</title>
 <style>${new Html(STYLE)}</style>
-</head>
+${style === undefined ? undefined : html`<style>${new Html(style)}</style>\n`}${
+    script === undefined ? undefined : html`<script src="${script}" defer></script>\n`
+  }</head>
 <body>
 <main class="${width}">
 ${body}
@@ -89,7 +89,33 @@ ${body}
 </body>
 </html>
 `;
-  return textResponse(request, status, document.text, { ...PAGE_HEADERS, ...headers });
+  const policy = { "content-security-policy": policyOf(content) };
+  return textResponse(request, status, document.text, { ...PAGE_HEADERS, ...policy, ...headers });
+}
+
+/** What a page may load and run: its own styles, and what its content asks for (https://www.w3.org/TR/CSP3/). */
+function policyOf({ style = "", script, hasFrames = false }: Partial<PageContent>): string {
+  const styles = [STYLE, style].filter((text) => text !== "").map((text) => `'sha256-${hashOf(text)}'`);
+  return [
+    "default-src 'none'",
+    `style-src ${styles.join(" ")}`,
+    ...(script === undefined ? [] : ["script-src 'self'", "connect-src 'self'"]),
+    ...(hasFrames ? ["frame-src 'self'"] : []),
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+}
+
+const hashes = new Map<string, string>();
+
+function hashOf(style: string): string {
+  let hash = hashes.get(style);
+  if (hash === undefined) {
+    hash = createHash("sha256").update(style).digest("base64");
+    hashes.set(style, hash);
+  }
+  return hash;
 }
 
 /** Answers with JSON under the headers of pages. */
@@ -102,16 +128,31 @@ export function jsonResponse(
   const contentType = { "content-type": "application/json; charset=utf-8" };
   return textResponse(request, status, `${JSON.stringify(body)}\n`, {
     ...PAGE_HEADERS,
+    "content-security-policy": policyOf({}),
     ...contentType,
     ...headers,
   });
 }
 
+/**
+ * Answers with a part of a page: its script, a frame, a file to keep. It loads and runs nothing unless `headers` say so.
+ *
+ * @param headers with its content-type
+ */
+export function partResponse(
+  request: Request,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const policy = { "content-security-policy": "sandbox; default-src 'none'; frame-ancestors 'none'" };
+  return textResponse(request, 200, body, { ...PAGE_HEADERS, ...policy, ...headers });
+}
+
 function textResponse(
   request: Request,
   status: number,
-  text: string,
+  text: string | Uint8Array,
   headers: Readonly<Record<string, string>>,
-) {
+): Response {
   return new Response(request.method === "HEAD" ? null : text, { status, headers });
 }

@@ -11,8 +11,8 @@ import { isCrossSite } from "./request-origin.ts";
 export type VerifyOutcome = "verified" | "refused" | "unavailable";
 
 export interface VerifyPageOptions {
-  /** Submits a code for a user; whoever holds the code may. @param peerAddress IP address, for the limits */
-  readonly verify: (userId: string, code: string, peerAddress: string) => Promise<VerifyOutcome>;
+  /** Submits a code for a user; whoever holds the code may. @param clientAddress IP address, for the limits */
+  readonly verify: (userId: string, code: string, clientAddress: string) => Promise<VerifyOutcome>;
 }
 
 const FORM_TYPE = "application/x-www-form-urlencoded";

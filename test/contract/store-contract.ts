@@ -12,6 +12,7 @@ import { commandsContract } from "./parts/commands.ts";
 import { concurrencyContract } from "./parts/concurrency.ts";
 import { deliveriesContract } from "./parts/deliveries.ts";
 import { deliveryViewsContract } from "./parts/delivery-views.ts";
+import { idempotencyContract } from "./parts/idempotency.ts";
 import { keysContract } from "./parts/keys.ts";
 import { listsContract } from "./parts/lists.ts";
 import { readsContract } from "./parts/reads.ts";
@@ -69,6 +70,7 @@ export function storeContract(name: string, openStore: () => Promise<OpenedStore
     describe("many callers at once", () => concurrencyContract(open));
     describe("deliveries", () => deliveriesContract(open));
     describe("deliveries as people see and change them", () => deliveryViewsContract(open));
+    describe("commands that may come again", () => idempotencyContract(open));
     describe("uses of keys", () => keysContract(open));
     describe("lists of users", () => listsContract(open));
     describe("everything else", () => readsContract(open));

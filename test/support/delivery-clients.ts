@@ -53,19 +53,25 @@ export function overRest(url: string, token: string): Ask {
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
       ...(verb === "POST" && { body: JSON.stringify(request) }),
     });
-    const answer = (await response.json()) as JsonObject;
-    if (response.ok) return answer;
-    const details = (answer["details"] ?? []) as JsonObject[];
-    const info = details.find((detail) => String(detail["@type"]).endsWith("google.rpc.ErrorInfo"));
-    throw new Refused(Number(answer["code"]), String(info?.["reason"]), String(answer["message"]));
+    const answer: unknown = await response.json();
+    if (response.ok) return answer as JsonObject;
+    const { code, message, details } = answer as RestStatus;
+    const info = details.find((detail) => detail["@type"].endsWith("google.rpc.ErrorInfo"));
+    throw new Refused(code, info?.reason ?? "", message);
   };
+}
+
+interface RestStatus {
+  readonly code: number;
+  readonly message: string;
+  readonly details: readonly { readonly "@type": string; readonly reason?: string }[];
 }
 
 type RestRoute = readonly [verb: string, path: string];
 
 function restRoute(method: DeliveryMethod, request: JsonObject): RestRoute {
   const base = "/countersign/v1";
-  const id = encodeURIComponent(String(request["deliveryId"]));
+  const id = encodeURIComponent(textOf(request["deliveryId"]));
   const { address, ...rest } = request;
   const routes: Readonly<Record<string, RestRoute>> = {
     ListDeliveries: ["GET", `${base}/deliveries?${query(request)}`],
@@ -77,7 +83,7 @@ function restRoute(method: DeliveryMethod, request: JsonObject): RestRoute {
     ListSuppressions: ["GET", `${base}/suppressions?${query(request)}`],
     RemoveSuppression: [
       "DELETE",
-      `${base}/suppressions/${encodeURIComponent(String(address))}?${query(rest)}`,
+      `${base}/suppressions/${encodeURIComponent(textOf(address))}?${query(rest)}`,
     ],
   };
   const route = routes[method];
@@ -85,9 +91,15 @@ function restRoute(method: DeliveryMethod, request: JsonObject): RestRoute {
   return route;
 }
 
+/** Of a string, a number or nothing. */
+function textOf(value: JsonValue | undefined): string {
+  if (typeof value === "string") return value;
+  return value === undefined ? "" : JSON.stringify(value);
+}
+
 function query(request: JsonObject): string {
   const pairs = Object.entries(request).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).map((each) => [name, String(each)] as [string, string]),
+    (Array.isArray(value) ? value : [value]).map((each) => [name, textOf(each)] as [string, string]),
   );
   return new URLSearchParams(pairs).toString();
 }
@@ -97,8 +109,8 @@ function overRpc(transport: Transport, token: string): Ask {
     const method = DeliveryService.methods.find((each) => each.name === name) as DescMethodUnary;
     const all = { authorization: `Bearer ${token}`, ...headers };
     try {
-      const input = fromJson(method.input, request as JsonValue);
-      const answer = await transport.unary(method, undefined, 10_000, all, input as never);
+      const input = fromJson(method.input, request);
+      const answer = await transport.unary(method, undefined, 10_000, all, input);
       return toJson(method.output, answer.message) as JsonObject;
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error;

@@ -48,6 +48,7 @@ export class RecordingRelay {
   connections = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<Promise<void>>();
 
   private constructor({ at }: RecordingRelayOptions) {
     this.at = at ?? (() => {});
@@ -55,7 +56,9 @@ export class RecordingRelay {
       this.connections += 1;
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket)).on("error", () => {});
-      void this.#serve(socket);
+      const session = this.#serve(socket);
+      this.#sessions.add(session);
+      void session.finally(() => this.#sessions.delete(session));
     });
   }
 
@@ -77,6 +80,11 @@ export class RecordingRelay {
 
   get accepted(): readonly Transaction[] {
     return this.transactions.filter(({ isAccepted }) => isAccepted);
+  }
+
+  /** Resolves once every client is gone and all that it had written was read. */
+  async deserted(): Promise<void> {
+    while (this.#sessions.size > 0) await Promise.all(this.#sessions);
   }
 
   async stop(): Promise<void> {
@@ -130,6 +138,8 @@ export class RecordingRelay {
     transaction.code = /^([A-Z0-9]{6})$/m.exec(transaction.message)?.[1] ?? "";
     transaction.isComplete = true;
     await this.at("dot", transaction);
+    // Whoever went away meanwhile was told nothing, and this relay keeps nothing that it promised nobody.
+    if (socket.destroyed) return;
     socket.write("250 2.0.0 taken\r\n", () => void this.at("accepted", transaction));
     transaction.isAccepted = true;
   }

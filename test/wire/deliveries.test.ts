@@ -20,9 +20,9 @@ let users = 0;
 beforeAll(async () => {
   relay = await Relay.start({
     onRecipient: (address) => {
-      const refusal = refusals.get(address);
+      const greylisting = refusals.get(address);
       refusals.delete(address);
-      if (refusal !== undefined) throw refusal;
+      if (greylisting !== undefined) throw greylisting;
     },
     beforeAccept: () => beforeAccept(),
   });
@@ -219,7 +219,7 @@ describe.each(deliveryFormats.map(([name]) => name))("over %s", (format) => {
     expect(end).toMatchObject({ summary: "sent", ended: { state: "DELIVERY_STATE_SENT" } });
     expect(bounce).toMatchObject({
       summary:
-        "came back for good at mx.example.net: 5.1.1 550 5.1.1 no such mailbox; the address takes no mail from now on",
+        "came back for good at mx.example.net: 550 5.1.1 no such mailbox; the address takes no mail from now on",
       bounce: { reportingServer: "mx.example.net", addressSuppressed: true, enhancedCode: "5.1.1" },
     });
 
@@ -248,7 +248,9 @@ describe.each(deliveryFormats.map(([name]) => name))("over %s", (format) => {
     expect(new Set(seen).size).toBe(5);
 
     await holds(async () =>
-      (await deliveriesOf(userId)).every(({ state }) => /SENT|CANCELLED/.test(String(state))),
+      (await deliveriesOf(userId)).every(
+        ({ state }) => typeof state === "string" && /SENT|CANCELLED/.test(state),
+      ),
     );
     const upperDomain = address.replace("@example.com", "@EXAMPLE.com");
     const otherCase = address.replace("user", "User");

@@ -69,8 +69,11 @@ export class Inbox implements InboxReader {
     const receivedAtMs = nowMs();
     const sealed = keyring.seal(JSON.stringify(mail), deliveryId);
     await store.addInboxMail({ deliveryId, receivedAtMs, sealed });
-    // Who has not read the entries yet will find the mail among them.
-    await this.#loaded?.then(() => this.#add(summaryOf(mail, receivedAtMs)));
+    // Entries that were not read yet will have it among them.
+    await this.#loaded?.then(
+      () => this.#add(summaryOf(mail, receivedAtMs)),
+      () => {},
+    );
   }
 
   async list({ limit, beforeMailId, ...filter }: InboxQuery): Promise<InboxPage> {
@@ -105,11 +108,7 @@ export class Inbox implements InboxReader {
     for (const { stopped } of this.#waiters) stopped();
   }
 
-  #wait(
-    fits: Waiter["fits"],
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<InboxSummary | undefined> {
+  #wait(fits: Waiter["fits"], timeoutMs: number, signal: AbortSignal): Promise<InboxSummary | undefined> {
     const { maxWaiting = DEFAULT_MAX_WAITING } = this.#options;
     if (this.#isClosed) throw new FailureError(failure("SHUTTING_DOWN"));
     if (this.#waiters.size >= maxWaiting) {
@@ -127,7 +126,7 @@ export class Inbox implements InboxReader {
       stopped: () => reject(new FailureError(failure("SHUTTING_DOWN"))),
     };
     const gone = () => reject(signal.reason as Error);
-    const timer = setTimeout(resolve, timeoutMs);
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
     signal.addEventListener("abort", gone);
     this.#waiters.add(waiter);
     return promise.finally(() => {

@@ -3,7 +3,7 @@ import type { Database, Statement } from "better-sqlite3";
 import { failure, type Failure, type FailureName } from "../../verification/failures.ts";
 import { staleEnd } from "../../verification/user/stale-delivery.ts";
 import type { UserState } from "../../verification/user/state.ts";
-import type { DeliveryChange, DeliveryKind, DeliveryState } from "../deliveries.ts";
+import { bounceWords, type DeliveryChange, type DeliveryKind, type DeliveryState } from "../deliveries.ts";
 import type { CancelRequest } from "../store.ts";
 import type { DeliveryLog } from "./delivery-log.ts";
 import { cancelledBy, type Outbox } from "./outbox.ts";
@@ -135,7 +135,7 @@ export class DeliveryChanges {
     log.add(row.row, nowMs, { kind: "bounce", ...bounce, by });
     const cameBack = bounce.type === "permanent" || bounce.type === "transient";
     if (cameBack && row.state === "sent") {
-      const words = [bounce.enhancedCode, bounce.diagnostic].filter((word) => word !== "").join(" ");
+      const words = bounceWords(bounce);
       this.#bounce.run({ row: row.row, problem: `came back${words === "" ? "" : `: ${words}`}` });
     }
     if (bounce.suppresses) {

@@ -2,7 +2,7 @@
  * Which keys the database still depends on.
  *
  * Codes are found in the snapshots of all users, a thousand at a time, so that nothing else waits long; mails that are
- * queued with a code by the index of what is due. There is no index by key: a service writes codes all day long and is
+ * queued with a code by the index of what is due; answers kept with a code among all that are kept. There is no index by key: a service writes codes all day long and is
  * asked this a few times a year.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -40,6 +40,12 @@ export async function readKeyUses(
      FROM outbox WHERE due_at_ms IS NOT NULL AND sealed_code IS NOT NULL GROUP BY 1`,
   );
   for (const row of queued.all() as { keyId: string; untilMs: number }[]) note(row.keyId, row.untilMs);
+
+  const kept = database.prepare(
+    `SELECT substr(sealed_code, 1, instr(sealed_code, '.') - 1) AS keyId, max(expires_at_ms) AS untilMs
+     FROM kept_replies WHERE sealed_code IS NOT NULL GROUP BY 1`,
+  );
+  for (const row of kept.all() as { keyId: string; untilMs: number }[]) note(row.keyId, row.untilMs);
 
   const inbox = database.prepare(
     "SELECT substr(sealed, 1, instr(sealed, '.') - 1) AS keyId, count(*) AS mails FROM inbox GROUP BY 1",

@@ -59,7 +59,8 @@ export class Outbox {
        WHERE id IN (SELECT id FROM outbox WHERE due_at_ms <= @nowMs ORDER BY due_at_ms LIMIT @count)
        RETURNING delivery_id AS deliveryId, kind, code_id AS codeId, user_id AS userId,
          organization_id AS organizationId, recipient, url_template AS urlTemplate,
-         coalesce(sealed_code, '') AS sealedCode, accept_language AS acceptLanguage, expires_at_ms AS expiresAtMs, id || ':' || lease_id AS leaseId, attempt,
+         coalesce(sealed_code, '') AS sealedCode, accept_language AS acceptLanguage,
+         expires_at_ms AS expiresAtMs, id || ':' || lease_id AS leaseId, attempt,
          queued_at_ms AS queuedAtMs, cancel_requested_by AS cancelRequestedBy`,
     );
     this.#release = database.prepare(

@@ -5,6 +5,7 @@
  *   aggregate, newest to oldest, so that one aggregate's history is read by point look-ups.
  * - `aggregates` holds the snapshot that commands load. `users` repeats what lists search; it changes only when that does.
  * - `delivery_log` is the timeline of an outbox row, an entry for each attempt; `event` is a TimelineEvent of the port.
+ * - `kept_replies` are the answers of calls that may be sent again, see verification/user/idempotency.ts.
  * - `outbox_due` covers pending rows only, so it stays as small as the backlog; with the state in it they are counted
  *   without a look at the rows.
  */
@@ -138,6 +139,18 @@ const MIGRATIONS: readonly string[] = [
     created_at_ms   INTEGER NOT NULL,
     UNIQUE (organization_id, address_key)
   ) STRICT;
+  `,
+  // Scope and fingerprint are digests; the code in an answer is sealed.
+  `
+  CREATE TABLE kept_replies (
+    scope         TEXT PRIMARY KEY,
+    fingerprint   TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    details       TEXT NOT NULL,
+    sealed_code   TEXT,
+    expires_at_ms INTEGER NOT NULL
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX kept_replies_expiry ON kept_replies (expires_at_ms);
   `,
 ];
 

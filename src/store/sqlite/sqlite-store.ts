@@ -213,7 +213,8 @@ export class SqliteStore implements Store {
   }
 
   async maintain(task: MaintenanceTask): Promise<void> {
-    await this.#writes.submit({ kind: "maintain", task });
+    // Each part is a task of its own: other writes get their turn in between.
+    while ((await this.#writes.submit({ kind: "maintain", task })) === true);
   }
 
   figures(): Promise<StoreFigures> {

@@ -16,17 +16,19 @@ import {
   type DomainEvent,
   type FactKey,
   type Facts,
+  type KeptReply,
 } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
 import { suppressionText } from "../../verification/suppression.ts";
 import type { UserState } from "../../verification/user/state.ts";
-import type { CancelRequest } from "../store.ts";
+import type { CancelRequest, MaintenanceTask } from "../store.ts";
 import { sqliteCode } from "./connection.ts";
 import { DeliveryChanges } from "./delivery-changes.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Projections } from "./projections.ts";
+import { ReplyTable } from "./reply-table.ts";
 import { SuppressionTable } from "./suppression-table.ts";
 
 /** The dev inbox keeps this many mails; older ones make room. */
@@ -38,6 +40,7 @@ export class Writer {
   readonly #deliveryChanges: DeliveryChanges;
   readonly #suppressions: SuppressionTable;
   readonly #projections: Projections;
+  readonly #replies: ReplyTable;
   readonly #statements: ReturnType<typeof prepare>;
   #position: number;
   #queuedMail = false;
@@ -58,6 +61,7 @@ export class Writer {
       findUser: (userId) => this.#findUser(userId),
     });
     this.#projections = new Projections(database);
+    this.#replies = new ReplyTable(database);
     this.#statements = prepare(database);
     this.#position = this.#lastPosition();
   }
@@ -137,19 +141,25 @@ export class Writer {
         this.#statements.resealInboxMail.run(task.sealed, task.deliveryId);
         return done(null);
       case "maintain":
-        this.#statements.pruneBuckets.run(task.task.nowMs);
-        return done(null);
+        return done(this.#maintain(task.task));
       case "probe":
         this.#setMetadata("probe", String(this.#position), false);
         return done(null);
     }
   }
 
+  /** @returns whether there is more to do */
+  #maintain({ kind, nowMs }: MaintenanceTask): boolean {
+    if (kind === "pruneReplies") return this.#replies.prune(nowMs);
+    this.#statements.pruneBuckets.run(nowMs);
+    return false;
+  }
+
   #execute(command: Command, env: Environment): WriteResult {
     const aggregate = aggregateOf(command);
     const decider = deciderOf(aggregate.type);
     const loaded = this.#load(aggregate, decider.initial);
-    const facts = this.#facts(decider.needs(loaded.state, command), env.nowMs);
+    const facts = this.#facts(decider.needs(loaded.state, command, env), env.nowMs);
     const decision = decider.decide(loaded.state, facts, command, env);
     this.#record(aggregate, loaded, decision, env);
     if (aggregate.type === "user" && decision.events.length > 0 && command.type !== "email.recordSent") {
@@ -178,6 +188,7 @@ export class Writer {
     const organizations = new Set<string>();
     const buckets = new Map<string, BucketUse>();
     const suppressions = new Set<string>();
+    const replies = new Map<string, KeptReply>();
     for (const key of keys) {
       if (key.kind === "claim") {
         const row = this.#statements.selectClaim.get(key.claim.scope, key.claim.value) as
@@ -190,12 +201,15 @@ export class Writer {
         }
       } else if (key.kind === "suppression") {
         if (this.#suppressions.has(key.suppression)) suppressions.add(suppressionText(key.suppression));
+      } else if (key.kind === "reply") {
+        const reply = this.#replies.find(key.scope, nowMs);
+        if (reply !== undefined) replies.set(key.scope, reply);
       } else {
         const row = this.#statements.selectBucket.get(key.bucket, nowMs) as BucketUse | undefined;
         if (row !== undefined) buckets.set(key.bucket, row);
       }
     }
-    return { claims, organizations, buckets, suppressions };
+    return { claims, organizations, buckets, suppressions, replies };
   }
 
   #record(
@@ -235,12 +249,13 @@ export class Writer {
       else releaseClaim.run(claim.scope, claim.value, aggregate.id);
     }
     for (const { bucket, amount, expiresAtMs } of decision.debits) {
-      debit.run({ bucket, amount, expiresAtMs, nowMs: env.nowMs });
+      debit.run(bucket, amount, expiresAtMs, env.nowMs);
     }
     for (const entry of decision.outbox) {
       this.#outbox.add(entry, env.nowMs);
       this.#queuedMail = true;
     }
+    if (decision.keep !== undefined) this.#replies.keep(decision.keep);
   }
 
   #changeDelivery({ change, nowMs }: Extract<WriteTask, { kind: "changeDelivery" }>): WriteResult {
@@ -343,10 +358,10 @@ function prepare(
       "SELECT used, expires_at_ms AS expiresAtMs FROM buckets WHERE bucket = ? AND expires_at_ms > ?",
     ),
     debit: sql(
-      `INSERT INTO buckets (bucket, used, expires_at_ms) VALUES (@bucket, @amount, @expiresAtMs)
+      `INSERT INTO buckets (bucket, used, expires_at_ms) VALUES (?1, ?2, ?3)
        ON CONFLICT (bucket) DO UPDATE SET
-         used = CASE WHEN expires_at_ms > @nowMs THEN used + @amount ELSE @amount END,
-         expires_at_ms = CASE WHEN expires_at_ms > @nowMs THEN expires_at_ms ELSE @expiresAtMs END`,
+         used = CASE WHEN expires_at_ms > ?4 THEN used + ?2 ELSE ?2 END,
+         expires_at_ms = CASE WHEN expires_at_ms > ?4 THEN expires_at_ms ELSE ?3 END`,
     ),
     pruneBuckets: sql("DELETE FROM buckets WHERE expires_at_ms <= ?"),
     selectMetadata: sql("SELECT value FROM metadata WHERE key = ?"),

@@ -1,5 +1,6 @@
 /** Paths and operations of the document: one operation for each route. */
 import type { DescField, DescMessage, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { takesIdempotencyKey } from "../../rpc/idempotency.ts";
 import { hasText } from "../../rpc/text-values.ts";
 import type { Route } from "../http-rules.ts";
 import type { PathTemplate, TemplateSegment } from "../path-template.ts";
@@ -81,7 +82,7 @@ function describeOperation(
     parameters: [
       ...pathParameters.map((parameter) => describePathParameter(parameter, schemas, examples)),
       ...queryFields(method.input, route).map((fields) => describeQueryParameter(fields, schemas, examples)),
-      ...COMMON_PARAMETERS.map((common) => ({ $ref: `#/components/parameters/${common}` })),
+      ...headersOf(route).map((common) => ({ $ref: `#/components/parameters/${common}` })),
     ],
     ...(body !== undefined && { requestBody: body }),
     responses: { [String(successStatus)]: successOf(route, schemas, examples), ...errorResponses() },
@@ -102,8 +103,20 @@ function summaryOf(name: string): JsonObject {
 
 const COMMON_PARAMETERS = ["Organization", "RequestId", "Timeout"];
 
-/** `components.parameters`: headers that every operation takes. */
+/** Names in `parameterComponents`. */
+function headersOf({ method }: Route): readonly string[] {
+  return takesIdempotencyKey(method) ? ["IdempotencyKey", ...COMMON_PARAMETERS] : COMMON_PARAMETERS;
+}
+
+/** `components.parameters`: headers that operations take. */
 export const parameterComponents: JsonObject = {
+  IdempotencyKey: {
+    name: "idempotency-key",
+    in: "header",
+    description:
+      "Makes the call safe to send again for 24 hours: it has one effect and one answer, which carries `idempotency-replayed: true` from the second time on.",
+    schema: { type: "string", pattern: "^[!-~]{1,255}$" },
+  },
   Organization: {
     name: "x-zitadel-orgid",
     in: "header",

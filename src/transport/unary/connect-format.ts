@@ -1,6 +1,7 @@
 /** The Connect protocol's unary calls (connectrpc.com/docs/protocol), JSON and protobuf: the body is the message. */
 import { toBinary, toJson } from "@bufbuild/protobuf";
 import { codeToHttpStatus, errorToJson } from "@connectrpc/connect/protocol-connect";
+import { retryAfterOf } from "../../rpc/retry-hints.ts";
 import { decodeBinary, decodeJson } from "./decode.ts";
 import type { FormatLimits } from "./grpc-format.ts";
 import { connectTimeoutMs } from "./timeout.ts";
@@ -41,7 +42,8 @@ export function createConnectFormat(
     },
     fail(exchange, error, common) {
       const body = JSON.stringify(errorToJson(error, undefined));
-      exchange.respond(codeToHttpStatus(error.code), { "content-type": JSON_CONTENT_TYPE, ...common }, body);
+      const headers = { "content-type": JSON_CONTENT_TYPE, ...common, ...retryAfterOf(error) };
+      exchange.respond(codeToHttpStatus(error.code), headers, body);
     },
   };
 }

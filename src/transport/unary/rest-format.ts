@@ -13,6 +13,7 @@ import {
   type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
+import { retryAfterOf } from "../../rpc/retry-hints.ts";
 import { failure, FailureError } from "../../verification/failures.ts";
 import type { HttpMapping } from "../http-rules.ts";
 import { decodeJson, decodeJsonField } from "./decode.ts";
@@ -50,6 +51,7 @@ export function createRestFormat({ maxMessageBytes, maxTimeoutMs }: FormatLimits
       const headers = {
         "content-type": CONTENT_TYPE,
         ...common,
+        ...retryAfterOf(error),
         // RFC 9110 section 15.5.2 asks for it.
         ...(status === 401 && { "www-authenticate": "Bearer" }),
       };

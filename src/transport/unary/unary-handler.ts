@@ -125,7 +125,8 @@ export class UnaryHandler {
       };
       const reply = await this.#invoke(call, request);
       isInvoked = true;
-      format.reply(exchange, target, reply, common);
+      const headers = call.replyHeaders === undefined ? common : { ...common, ...call.replyHeaders };
+      format.reply(exchange, target, reply, headers);
     } catch (error) {
       const isGone = error instanceof ClientGoneError;
       const mapped = this.#toConnectError(error, arrival.requestId);

@@ -17,6 +17,7 @@
  * of one size, and its time does not tell which it was.
  */
 import { createHash } from "node:crypto";
+import { addressDigest } from "../address-digest.ts";
 import { networkOf } from "../client-network.ts";
 import type { Debit, FactKey, Facts } from "../decider.ts";
 import type { Environment } from "../environment.ts";
@@ -99,10 +100,9 @@ export function debitsOf(
   return [...debits, ...futile.map((bucket) => ({ bucket, amount: 1, expiresAtMs: nowMs + DAY_MS }))];
 }
 
-/** The counter of wrong tries at an address. Not the address itself: counters are no place to look people up. */
+/** The counter of wrong tries at an address. */
 export function failuresOf(address: string): string {
-  const normal = address.normalize("NFC").toLowerCase();
-  return `failures:${createHash("sha256").update(normal).digest("base64url")}`;
+  return `failures:${addressDigest(address)}`;
 }
 
 interface GuessableCode extends WaitingCode {

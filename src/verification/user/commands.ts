@@ -30,7 +30,21 @@ export interface EmailChange {
   readonly verification: Verification;
 }
 
-export type UserCommand =
+/** What a call brings that may be sent again; see idempotency.ts. */
+export interface IdempotencyKey {
+  /** SHA-256 of principal, method and key, base64url: the key itself is not kept. */
+  readonly scope: string;
+  /** SHA-256 of the request as it was sent, base64url: before an id is made for a new user. */
+  readonly fingerprint: string;
+  /** The new code, sealed under the scope; present where the caller asks for the code. */
+  readonly sealedCode?: string;
+}
+
+export type UserCommand = CommandForUser & {
+  readonly idempotency?: IdempotencyKey;
+};
+
+type CommandForUser =
   | {
       readonly type: "user.add";
       readonly userId: string;
@@ -78,8 +92,22 @@ export interface Details {
   readonly resourceOwner: string;
 }
 
+/** What an earlier call was answered beside the details. */
+export interface Replay {
+  readonly userId: string;
+  /** The code that the caller got, sealed under the scope of its key. */
+  readonly sealedCode?: string;
+}
+
+/** What a limit on sending counts by; the cool-down goes by address. */
+export type SendLimitName = "cooldown" | "address" | "user" | "principal" | "client";
+
 export interface UserReply {
   readonly details: Details;
   /** The fresh code goes to the caller. */
   readonly returnsCode: boolean;
+  /** In a dry run of the limits on sending: the one that would have refused the call. */
+  readonly overLimit?: SendLimitName;
+  /** Present where nothing was done: the answer is that of an earlier, equal call. */
+  readonly replay?: Replay;
 }

@@ -13,6 +13,8 @@ import {
   type DomainEvent,
   type FactKey,
   type Facts,
+  type KeptReply,
+  type ReplyToKeep,
 } from "../../../src/verification/decider.ts";
 import type { Environment, Policy } from "../../../src/verification/environment.ts";
 import { failureCatalogue, failureMessage } from "../../../src/verification/failures.ts";
@@ -66,6 +68,8 @@ export interface Setting {
   readonly nowMs?: number;
   readonly policy?: Partial<Policy>;
   readonly allowsSuppressed?: boolean;
+  /** IP address that the call comes from. */
+  readonly clientAddress?: string;
 }
 
 export class Scenario<State extends AggregateHead, C extends Command, Event extends DomainEvent, Reply> {
@@ -77,6 +81,8 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
   readonly buckets = new Map<string, BucketUse>();
   /** By `suppressionText`. */
   readonly suppressions = new Set<string>();
+  /** By scope. */
+  readonly replies = new Map<string, ReplyToKeep>();
 
   constructor(decider: Decider<State, C, Event, Reply>, past: readonly Event[] = []) {
     this.decider = decider;
@@ -86,7 +92,13 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
 
   when(
     command: C,
-    { caller = CALLERS.iamOwner, nowMs = NOW, policy = {}, allowsSuppressed = false }: Setting = {},
+    {
+      caller = CALLERS.iamOwner,
+      nowMs = NOW,
+      policy = {},
+      allowsSuppressed = false,
+      clientAddress = "",
+    }: Setting = {},
   ): Decision<Event, Reply> {
     const codes = this.events.filter(({ type }) => type === "user.human.email.code.added").length;
     const env: Environment = {
@@ -95,8 +107,9 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
       policy: { ...POLICY, ...policy },
       newCode: newCode(codes + 1),
       allowsSuppressed,
+      clientAddress,
     };
-    const facts = this.#facts(this.decider.needs(this.state, command), nowMs);
+    const facts = this.#facts(this.decider.needs(this.state, command, env), nowMs);
     const decision = this.decider.decide(this.state, facts, command, env);
     this.record(decision.events, nowMs, decision.organizationId);
     for (const { action, ...claim } of decision.claims) {
@@ -109,6 +122,7 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
       const running = this.#bucket(bucket, nowMs) ?? { used: 0, expiresAtMs };
       this.buckets.set(bucket, { ...running, used: running.used + amount });
     }
+    if (decision.keep !== undefined) this.replies.set(decision.keep.scope, decision.keep);
     return decision;
   }
 
@@ -134,12 +148,16 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
     const organizations = new Set<string>();
     const buckets = new Map<string, BucketUse>();
     const suppressions = new Set<string>();
+    const replies = new Map<string, KeptReply>();
     for (const key of asked) {
       if (key.kind === "bucket") {
         const row = this.#bucket(key.bucket, nowMs);
         if (row !== undefined) buckets.set(key.bucket, row);
       } else if (key.kind === "organization") {
         if (this.organizations.has(key.organizationId)) organizations.add(key.organizationId);
+      } else if (key.kind === "reply") {
+        const row = this.replies.get(key.scope);
+        if (row !== undefined && row.expiresAtMs > nowMs) replies.set(key.scope, row);
       } else if (key.kind === "suppression") {
         const text = suppressionText(key.suppression);
         if (this.suppressions.has(text)) suppressions.add(text);
@@ -149,7 +167,7 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
         if (holder !== undefined) claims.set(text, holder);
       }
     }
-    return { claims, organizations, buckets, suppressions };
+    return { claims, organizations, buckets, suppressions, replies };
   }
 }
 

@@ -1,6 +1,6 @@
 // Delivery status notifications as several servers write them, what is missing in broken ones, and any bytes at all.
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { isAboutAddress, readBounceReport } from "../../../../src/mail/bounce/bounce-report.ts";
 
 const MESSAGE_ID = "AaIF8yb57YsbrWlQTczsVw@localhost";

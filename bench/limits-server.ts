@@ -1,0 +1,51 @@
+/**
+ * A whole application, durable, with the settings of its environment and so many users: `node limits-server.ts 1000`.
+ * Says where it listens; ends when stdin does.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { startApplication } from "../src/app.ts";
+import { loadConfig } from "../src/config.ts";
+
+const IN_FLIGHT = 50;
+
+const folder = mkdtempSync(join(tmpdir(), "countersign-bench-"));
+const loaded = loadConfig({
+  ...process.env,
+  COUNTERSIGN_LISTEN: "127.0.0.1:0",
+  COUNTERSIGN_DATA_DIR: folder,
+});
+if (!loaded.ok) throw new Error(loaded.problems.join("\n"));
+// As in production, but into a file of no size.
+const destination = pino.destination({ dest: "/dev/null", sync: false, minLength: 4096, periodicFlush: 100 });
+const application = await startApplication(loaded.config, pino({ level: "info" }, destination));
+const token = readFileSync(application.adminTokenPath ?? "", "utf8").trim();
+
+const users = Number(process.argv[2] ?? 1_000);
+for (let first = 0; first < users; first += IN_FLIGHT) {
+  await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, users - first) }, (_, n) => addUser(first + n)));
+}
+console.log(JSON.stringify({ port: Number(new URL(application.url).port), token }));
+
+process.stdin.resume().on("end", () => {
+  void application.stop().then(() => {
+    rmSync(folder, { recursive: true });
+    return process.exit();
+  });
+});
+
+async function addUser(n: number): Promise<void> {
+  const userId = `user${String(n).padStart(4, "0")}`;
+  const answer = await fetch(`${application.url}/v2/users/human`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}` },
+    body: JSON.stringify({
+      userId,
+      profile: { givenName: "Bench", familyName: "Mark" },
+      email: { email: `${userId}@example.com`, isVerified: false },
+    }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+}

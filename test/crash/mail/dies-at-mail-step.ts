@@ -1,0 +1,70 @@
+/**
+ * Loaded before the server: the process dies by SIGKILL at a step of the mail's way that no relay can see.
+ * TEST_DIES_AT names the step and how often it may pass unharmed, as in `claim:2`.
+ */
+import { Socket } from "node:net";
+import { Worker } from "node:worker_threads";
+
+export type MailStep =
+  /** A commit that queued a mail was made, and the main thread is about to hear of it: no caller was answered. */
+  | "commit"
+  /** A claimed mail is about to go to the mail thread. */
+  | "claim"
+  /** The first half of a message was written to the relay. */
+  | "half-body"
+  /** The main thread is about to hear that the relay took a mail. */
+  | "outcome";
+
+/** What is read here of the messages between threads. */
+interface Message {
+  readonly kind?: string;
+  readonly result?: { readonly commit?: { readonly queuedMail?: boolean } };
+  readonly outcome?: { readonly kind?: string };
+}
+
+const [step, survived = "0"] = (process.env["TEST_DIES_AT"] ?? "").split(":");
+let passed = 0;
+
+function isLast(): boolean {
+  return passed++ === Number(survived);
+}
+
+function die(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
+// oxlint-disable-next-line typescript/unbound-method -- called with its worker below
+const { emit, postMessage } = Worker.prototype as { emit: Emit; postMessage: Worker["postMessage"] };
+type Emit = (this: Worker, name: string | symbol, ...values: unknown[]) => boolean;
+
+function emitOrDie(this: Worker, name: string | symbol, ...values: unknown[]): boolean {
+  const message = (values[0] ?? {}) as Message;
+  const isStep =
+    step === "commit"
+      ? message.kind === "batch" && message.result?.commit?.queuedMail === true
+      : message.kind === "done" && message.outcome?.kind === "accepted";
+  if (name === "message" && isStep && isLast()) die();
+  return emit.call(this, name, ...values);
+}
+
+function postOrDie(this: Worker, ...values: Parameters<typeof postMessage>): void {
+  if ((values[0] as Message).kind === "deliver" && isLast()) die();
+  postMessage.apply(this, values);
+}
+
+// oxlint-disable-next-line typescript/unbound-method -- called with its socket below
+const { write } = Socket.prototype;
+
+function writeOrDie(this: Socket, ...values: unknown[]): boolean {
+  const [bytes] = values;
+  const isMessage = Buffer.isBuffer(bytes) && /^message-id:/im.test(bytes.toString("latin1"));
+  if (isMessage && isLast()) {
+    const half = bytes.subarray(0, bytes.length / 2);
+    return Reflect.apply(write, this, [half, undefined, die]) as boolean;
+  }
+  return Reflect.apply(write, this, values) as boolean;
+}
+
+if (step === "commit" || step === "outcome") (Worker.prototype as { emit: Emit }).emit = emitOrDie;
+if (step === "claim") Worker.prototype.postMessage = postOrDie;
+if (step === "half-body") Socket.prototype.write = writeOrDie as typeof write;
