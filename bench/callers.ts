@@ -2,7 +2,7 @@
  * 64 callers of SendEmailCode with return_code over gRPC's transport, each at a steady pace: a call, then the rest of the
  * interval. `node callers.ts <json>`: runs until stdin ends, then prints {calls, seconds, p50Ms, p99Ms}.
  */
-import { connect, type ClientHttp2Session } from "node:http2";
+import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface CallersOrder {
@@ -26,9 +26,9 @@ const SESSIONS = 4;
 const order = JSON.parse(process.argv[2] ?? "{}") as CallersOrder;
 const sessions = Array.from({ length: SESSIONS }, () => connect(order.url));
 const durationsMs: number[] = [];
-let isOver = false;
+const over = new AbortController();
 let next = 0;
-process.stdin.on("end", () => (isOver = true)).resume();
+process.stdin.on("end", () => over.abort()).resume();
 
 const startedMs = performance.now();
 await Promise.all(Array.from({ length: order.callers }, (_, caller) => run(caller)));
@@ -49,7 +49,7 @@ async function run(caller: number): Promise<void> {
   if (session === undefined) return;
   // Not all at the same moment.
   await sleep((order.intervalMs * caller) / order.callers);
-  while (!isOver) {
+  while (!over.signal.aborted) {
     const beganMs = performance.now();
     await call(session, order.userIds[next++ % order.userIds.length] ?? "");
     const tookMs = performance.now() - beganMs;
@@ -68,8 +68,8 @@ function call(session: ClientHttp2Session, userId: string): Promise<void> {
       authorization: `Bearer ${order.token}`,
     });
     let status: unknown;
-    stream.on("response", (headers) => (status = headers["grpc-status"]));
-    stream.on("trailers", (headers) => (status = headers["grpc-status"] ?? status));
+    const read = (headers: IncomingHttpHeaders) => (status = headers["grpc-status"] ?? status);
+    stream.on("response", read).on("trailers", read);
     stream.on("error", reject);
     stream.on("close", () => {
       if (status === "0") resolve();

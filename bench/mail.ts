@@ -59,9 +59,9 @@ class Child {
   }
 
   async next<Value>(): Promise<Value> {
-    const { value, done } = await this.#lines.next();
-    if (done === true) throw new Error("a process of the bench ended too soon");
-    return JSON.parse(value) as Value;
+    const line = await this.#lines.next();
+    if (line.done === true) throw new Error("a process of the bench ended too soon");
+    return JSON.parse(line.value) as Value;
   }
 
   async ask<Value>(): Promise<Value> {
