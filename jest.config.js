@@ -2,8 +2,10 @@ export default {
   testEnvironment: "node",
   // Only test/: dist/ holds compiled copies that must not run a second time.
   roots: ["<rootDir>/test"],
-  // Ten thousand connections disturb the tests beside them: `npm run test:hardening` runs them alone.
-  testPathIgnorePatterns: process.env.HARDENING === "on" ? [] : ["/test/wire/hardening-figures"],
+  // Ten thousand connections disturb the tests beside them, and those disturb what takes times: `npm run test:hardening`
+  // and `npm run test:no-tells` run these alone.
+  testPathIgnorePatterns:
+    process.env.RUN_ALONE === "on" ? [] : ["/test/wire/hardening-figures", "/test/wire/limits-no-tells"],
   globalTeardown: "<rootDir>/test/support/leak-guard.js",
   extensionsToTreatAsEsm: [".ts"],
   transform: {

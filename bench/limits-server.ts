@@ -1,6 +1,6 @@
 /**
  * A whole application, durable, with the settings of its environment and so many users: `node limits-server.ts 1000`.
- * Says where it listens; ends when stdin does.
+ * Says where it listens, and answers each line on stdin with the CPU time it has used; ends when stdin does.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,7 +29,11 @@ for (let first = 0; first < users; first += IN_FLIGHT) {
 }
 console.log(JSON.stringify({ port: Number(new URL(application.url).port), token }));
 
-process.stdin.resume().on("end", () => {
+process.stdin.on("data", () => {
+  const { user, system } = process.cpuUsage();
+  console.log(JSON.stringify({ cpuMicroseconds: user + system }));
+});
+process.stdin.on("end", () => {
   void application.stop().then(() => {
     rmSync(folder, { recursive: true });
     return process.exit();

@@ -49,9 +49,16 @@ const KEY_MARKER = "#".repeat(9);
 const MESSAGE = Buffer.from([0x0a, 8, ...Buffer.from(`user${USER_MARKER}`), 0x1a, 0]);
 const FRAMED = Buffer.concat([Buffer.from([0, 0, 0, 0, MESSAGE.length]), MESSAGE]).toString("base64");
 
+interface Sample {
+  readonly callsPerSecond: number;
+  /** Microseconds of the server's process. */
+  readonly cpuPerCall: number;
+}
+
 class Server {
   readonly way: Way;
   readonly #process: ChildProcessWithoutNullStreams;
+  readonly #lines: AsyncIterator<string>;
   #port = 0;
   #token = "";
   #calls = 0;
@@ -63,16 +70,25 @@ class Server {
       env: { PATH: process.env["PATH"], TMPDIR: process.env["TMPDIR"], ...way.settings },
     });
     this.#process.stderr.pipe(process.stderr);
+    this.#lines = createInterface(this.#process.stdout)[Symbol.asyncIterator]();
   }
 
   async ready(): Promise<void> {
-    const { value, done } = await createInterface(this.#process.stdout)[Symbol.asyncIterator]().next();
-    if (done === true) throw new Error("the server ended");
-    ({ port: this.#port, token: this.#token } = JSON.parse(value) as { port: number; token: string });
+    ({ port: this.#port, token: this.#token } = await this.#next<{ port: number; token: string }>());
   }
 
-  /** @returns calls per second */
-  async measure(): Promise<number> {
+  async #next<Value>(): Promise<Value> {
+    const next = await this.#lines.next();
+    if (next.done === true) throw new Error("the server ended");
+    return JSON.parse(next.value) as Value;
+  }
+
+  async #cpuMicroseconds(): Promise<number> {
+    this.#process.stdin.write("cpu\n");
+    return (await this.#next<{ cpuMicroseconds: number }>()).cpuMicroseconds;
+  }
+
+  async measure(): Promise<Sample> {
     const counters = [{ marker: USER_MARKER, from: this.#calls, below: USERS }];
     if (this.way.hasKeys) counters.push({ marker: KEY_MARKER, from: this.#calls, below: 1e9 });
     this.#calls += CALLS;
@@ -93,11 +109,13 @@ class Server {
       counters,
     };
     const file = new URL("load.ts", import.meta.url).pathname;
+    const cpuBefore = await this.#cpuMicroseconds();
     const { stdout } = await promisify(execFile)(process.execPath, [file, JSON.stringify(order)]);
     const { seconds, calls, bodyBytes } = JSON.parse(stdout) as LoadResult;
     // A success carries details and a code; a refusal has no body.
     if (calls !== CALLS || bodyBytes < CALLS * 40) throw new Error(`calls were refused: ${stdout}`);
-    return calls / seconds;
+    const cpu = (await this.#cpuMicroseconds()) - cpuBefore;
+    return { callsPerSecond: calls / seconds, cpuPerCall: cpu / calls };
   }
 
   async stop(): Promise<void> {
@@ -114,31 +132,37 @@ function median(values: readonly number[]): number {
 
 const servers = WAYS.map((way) => new Server(way));
 await Promise.all(servers.map((server) => server.ready()));
-const rounds: Map<Way, number>[] = [];
+const rounds: Map<Way, Sample>[] = [];
 for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round++) {
   process.stderr.write(`\rround ${round + 1} of ${WARM_UP_ROUNDS + ROUNDS}`);
-  const rates = new Map<Way, number>();
+  const samples = new Map<Way, Sample>();
   // Each round begins with another way: what follows on a sync of the one before is nobody's lot for ever.
   for (let turn = 0; turn < servers.length; turn++) {
     const server = servers[(round + turn) % servers.length];
-    if (server !== undefined) rates.set(server.way, await server.measure());
+    if (server !== undefined) samples.set(server.way, await server.measure());
   }
-  if (round >= WARM_UP_ROUNDS) rounds.push(rates);
+  if (round >= WARM_UP_ROUNDS) rounds.push(samples);
 }
 process.stderr.write("\r");
 await Promise.all(servers.map((server) => server.stop()));
 
-const keptBy = (way: Way) => rounds.map((rates) => (rates.get(way) ?? 0) / (rates.get(OFF) ?? 1));
+const figures = (way: Way, figure: keyof Sample) =>
+  rounds.map((samples) => samples.get(way)?.[figure] ?? Number.NaN);
+const keptBy = (way: Way) => {
+  const without = figures(OFF, "callsPerSecond");
+  return figures(way, "callsPerSecond").map((rate, round) => rate / (without[round] ?? Number.NaN));
+};
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 console.log(
   `Node ${process.version}, ${cpus()[0]?.model ?? "unknown CPU"}, ${ROUNDS} rounds of ${CALLS} calls, ${CONNECTIONS * IN_FLIGHT} in flight`,
 );
-console.log("| with | calls/s, median | lost, median | rounds |\n|---|---|---|---|");
+console.log("| with | calls/s, median | lost, median | rounds | server's CPU us |\n|---|---|---|---|---|");
 for (const way of WAYS) {
   const kept = keptBy(way);
-  const rate = median(rounds.map((rates) => rates.get(way) ?? 0)).toFixed(0);
+  const rate = median(figures(way, "callsPerSecond")).toFixed(0);
+  const cpu = median(figures(way, "cpuPerCall")).toFixed(0);
   const spread = `${percent(1 - Math.max(...kept))} to ${percent(1 - Math.min(...kept))}`;
-  console.log(`| ${way.name} | ${rate} | ${percent(1 - median(kept))} | ${spread} |`);
+  console.log(`| ${way.name} | ${rate} | ${percent(1 - median(kept))} | ${spread} | ${cpu} |`);
 }
 const lost = 1 - median(keptBy(BOTH));
 console.log(`demand: with limits and keys at most ${percent(MOST_LOST)} lost; ${percent(lost)} are`);

@@ -48,7 +48,8 @@
  *
  * Settlements are gathered: what ends while one commit is under way shares the next. A dispatcher that finds its own row
  * due again, because the process was stopped past the lease or the store was away, adopts the new lease and goes on with
- * what it has: it never sends a mail that it is sending already.
+ * what it has: it never sends a mail that it is sending already. If the send is over by then, its outcome counts under
+ * the new lease too, unless it says that the row is due: then the claim begins another try.
  */
 import type { Logger } from "../observability/logger.ts";
 import type { MailOutcome, Metrics } from "../observability/metrics.ts";
@@ -104,7 +105,8 @@ interface Flight {
   leaseUntilMs: number;
   /** While the gateway has it. */
   handOver: HandOver | undefined;
-  hasEnded: boolean;
+  /** From the end of the send on. */
+  outcome: Outcome | undefined;
 }
 
 /** How a flight ends, and the try that it made, if it made one. */
@@ -272,8 +274,8 @@ export class Dispatcher {
     for (const delivery of claimed) {
       const { deliveryId, leaseId } = delivery;
       const own = this.#flights.get(deliveryId);
-      if (own === undefined)
-        this.#begin({ delivery, leaseId, leaseUntilMs, handOver: undefined, hasEnded: false });
+      if (own === undefined || isDue(own.outcome, nowMs))
+        this.#begin({ delivery, leaseId, leaseUntilMs, handOver: undefined, outcome: undefined });
       else Object.assign(own, { leaseId, leaseUntilMs });
     }
     return claimed.length;
@@ -410,8 +412,8 @@ export class Dispatcher {
   // --- settling ---------------------------------------------------------------------------------------------------
 
   #end(flight: Flight, ending: Ending): void {
-    if (flight.hasEnded) return;
-    flight.hasEnded = true;
+    if (flight.outcome !== undefined) return;
+    flight.outcome = ending.outcome;
     flight.handOver = undefined;
     this.#report(flight, ending.outcome);
     this.#ended.push({ flight, ...ending });
@@ -425,6 +427,7 @@ export class Dispatcher {
   async #settleWhatEnded(): Promise<void> {
     while (this.#ended.length > 0) {
       const ended = this.#ended.splice(0);
+      const leases = ended.map(({ flight }) => flight.leaseId);
       const isSettled = await this.#settle(ended);
       if (!isSettled && this.#isRunning) {
         this.#ended.unshift(...ended);
@@ -432,14 +435,23 @@ export class Dispatcher {
         continue;
       }
       if (!isSettled) this.#logger.error({ count: ended.length }, "mails left to their leases");
-      for (const { flight } of ended) {
-        this.#flights.delete(flight.delivery.deliveryId);
-        this.#cancelRequests.delete(flight.delivery.deliveryId);
+      for (const [index, each] of ended.entries()) {
+        // Claimed anew before the settlement: that one was ignored.
+        if (isSettled && each.flight.leaseId !== leases[index]) this.#ended.push(each);
+        else this.#forget(each.flight);
       }
       // Some of them may be due again, sooner than what the timer waits for.
       this.wake();
     }
     if (this.#flights.size === 0) this.#idle?.();
+  }
+
+  #forget(flight: Flight): void {
+    const { deliveryId } = flight.delivery;
+    // The row may have begun another flight.
+    if (this.#flights.get(deliveryId) !== flight) return;
+    this.#flights.delete(deliveryId);
+    this.#cancelRequests.delete(deliveryId);
   }
 
   async #settle(ended: readonly Ended[]): Promise<boolean> {
@@ -452,8 +464,15 @@ export class Dispatcher {
     try {
       const env = this.#environments.plain({ kind: "system" });
       const { stale } = await this.#store.settleDeliveries(settlements, env);
-      if (stale > 0)
-        this.#logger.warn({ count: stale }, "leases of mails were lost: their outcomes are ignored");
+      // Those with a lease of their own by now are settled once more.
+      const adopted = ended.filter(
+        ({ flight }, index) => flight.leaseId !== settlements[index]?.leaseId,
+      ).length;
+      if (stale > adopted)
+        this.#logger.warn(
+          { count: stale - adopted },
+          "leases of mails were lost: their outcomes are ignored",
+        );
       return true;
     } catch (error) {
       const problem = describeError(error);
@@ -489,6 +508,12 @@ export class Dispatcher {
     const wentWrong = how === "failed" || how === "retrying" || how === "expired";
     this.#logger[wentWrong ? "warn" : "info"](details, `mail ${how}`);
   }
+}
+
+/** Whether a row that was claimed after this outcome has to be tried again; one without an outcome is being sent. */
+function isDue(outcome: Outcome | undefined, nowMs: number): boolean {
+  if (outcome === undefined) return false;
+  return outcome.state === "released" || (outcome.state === "retrying" && outcome.retryAtMs <= nowMs);
 }
 
 function testMailRequest(delivery: ClaimedDelivery): MailRequest {

@@ -43,6 +43,8 @@ class Side {
         // Nobody listens there: a mail that were sent would be an event among the user's, at a time of its own.
         COUNTERSIGN_SMTP_URL: "smtp://127.0.0.1:1",
         COUNTERSIGN_PUBLIC_URL: "https://countersign.example.com",
+        // Few enough to be met: such refusals say when to call again in headers and trailers.
+        COUNTERSIGN_USER_SENDS_PER_HOUR: "5",
       },
       sources: { nowMs: () => nowMs, randomBytes: repeatableBytes() },
     });

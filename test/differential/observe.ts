@@ -18,7 +18,8 @@ const FRAMING_HEADERS = new Set([
   "trailer",
   "transfer-encoding",
 ]);
-const STATUS_FIELDS = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
+const PUSHBACK_FIELD = "grpc-retry-pushback-ms";
+const STATUS_FIELDS = ["grpc-status", "grpc-message", "grpc-status-details-bin", PUSHBACK_FIELD];
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 
 /** @throws Error when what should be frames, JSON or a message is not */
@@ -116,6 +117,7 @@ function observeStatus(facts: Map<string, unknown>, fields: Readonly<Record<stri
   const details = fields["grpc-status-details-bin"];
   facts.set("code", Number(fields["grpc-status"]));
   facts.set("text", decodeURIComponent(fields["grpc-message"] ?? ""));
+  facts.set("pushback", fields[PUSHBACK_FIELD]);
   if (details === undefined) return;
   const { code, message, details: packed } = fromBinary(StatusSchema, Buffer.from(details, "base64"));
   facts.set("code in the details", code);

@@ -47,7 +47,7 @@ test("the commands of the main job do what README.md says", async () => {
   expect(blocks).toHaveLength(4);
   const output = await bash(blocks.join("\n"));
   expect(output).toContain('"userId":"ada","details":{"sequence":"1"');
-  expect(output).toMatch(/"mails":\[\{[^]*"to":"ada@example.com"/);
+  expect(output).toMatch(/"mail":\{"mailId":[^]*"to":"ada@example.com"/);
   expect(output).toMatch(/"verificationCode": "[A-Z2-9]{6}"/);
   expect(output).toContain('"email":{"email":"ada@example.com","isVerified":true}');
 });

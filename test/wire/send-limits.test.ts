@@ -315,7 +315,7 @@ describe("behind a proxy that is trusted", () => {
           "x-forwarded-for": `${net}.77`,
         },
       );
-      const code = textAt(sent.message as JsonObject, "verificationCode");
+      const code = textAt(sent.message, "verificationCode");
       const verify = async (verificationCode: string, client: string): Promise<number> => {
         const headers = { "x-forwarded-for": client };
         if (by === "API") {

@@ -249,7 +249,7 @@ export class Writer {
       else releaseClaim.run(claim.scope, claim.value, aggregate.id);
     }
     for (const { bucket, amount, expiresAtMs } of decision.debits) {
-      debit.run(bucket, amount, expiresAtMs, env.nowMs);
+      debit.run(bucket, amount, expiresAtMs, env.nowMs, env.nowMs);
     }
     for (const entry of decision.outbox) {
       this.#outbox.add(entry, env.nowMs);
@@ -358,10 +358,10 @@ function prepare(
       "SELECT used, expires_at_ms AS expiresAtMs FROM buckets WHERE bucket = ? AND expires_at_ms > ?",
     ),
     debit: sql(
-      `INSERT INTO buckets (bucket, used, expires_at_ms) VALUES (?1, ?2, ?3)
+      `INSERT INTO buckets (bucket, used, expires_at_ms) VALUES (?, ?, ?)
        ON CONFLICT (bucket) DO UPDATE SET
-         used = CASE WHEN expires_at_ms > ?4 THEN used + ?2 ELSE ?2 END,
-         expires_at_ms = CASE WHEN expires_at_ms > ?4 THEN expires_at_ms ELSE ?3 END`,
+         used = CASE WHEN expires_at_ms > ? THEN used ELSE 0 END + excluded.used,
+         expires_at_ms = CASE WHEN expires_at_ms > ? THEN expires_at_ms ELSE excluded.expires_at_ms END`,
     ),
     pruneBuckets: sql("DELETE FROM buckets WHERE expires_at_ms <= ?"),
     selectMetadata: sql("SELECT value FROM metadata WHERE key = ?"),

@@ -131,7 +131,9 @@ class CrashRun {
   /** A mail of this life came to this point, and no farther. */
   #isSeenAt(point: RelayPoint): boolean {
     const life = this.#lives.length;
-    return [...this.#sightings.values()].some((sighting) => sighting.life === life && sighting.point === point);
+    return [...this.#sightings.values()].some(
+      (sighting) => sighting.life === life && sighting.point === point,
+    );
   }
 
   // --- lives --------------------------------------------------------------------------------------------------------
@@ -159,7 +161,10 @@ class CrashRun {
     calling.catch(() => {});
     let stopped: Life["stopped"];
     try {
-      stopped = await inTime(`the kill ${point.name}`, Promise.race([end(server, isOver), failureOf(calling)]));
+      stopped = await inTime(
+        `the kill ${point.name}`,
+        Promise.race([end(server, isOver), failureOf(calling)]),
+      );
       await inTime("the end", server.exited);
     } catch (error) {
       throw new Error(`${point.name}, life ${this.#lives.length}: ${String(error)}\n${server.complaints}`, {
@@ -336,7 +341,10 @@ class CrashRun {
     const server = this.#start();
     try {
       await server.ready();
-      await inTime("the last drain", until(() => pendingNow(this.#dataDir).size === 0));
+      await inTime(
+        "the last drain",
+        until(() => pendingNow(this.#dataDir).size === 0),
+      );
       const { code } = await server.end("SIGTERM");
       if (code !== 0) throw new Error(`the last life ended with ${code}: ${server.complaints}`);
     } finally {
@@ -400,7 +408,10 @@ async function until(isSo: () => boolean): Promise<void> {
 
 async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`${what} took longer than ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  const timer = setTimeout(
+    () => late.reject(new Error(`${what} took longer than ${PATIENCE_MS} ms`)),
+    PATIENCE_MS,
+  );
   try {
     return await Promise.race([promise, late.promise]);
   } finally {

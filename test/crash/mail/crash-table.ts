@@ -59,8 +59,20 @@ export function tableOf(rows: readonly PointFigures[]): string {
     ...[kills, mails, lost, stale, duplicates].map(String),
     takeoverMedianMs === undefined ? "-" : `${(takeoverMedianMs / 1_000).toFixed(1)} s`,
   ]);
-  const total = ["all", ...[1, 2, 3, 4, 5].map((column) => String(sum(cells.map((row) => Number(row[column]))))), ""];
-  const head = ["Kill point", "Kills", "Mails waiting or on their way", "Lost", "Stale", "Duplicates", "Takeover, median"];
+  const total = [
+    "all",
+    ...[1, 2, 3, 4, 5].map((column) => String(sum(cells.map((row) => Number(row[column]))))),
+    "",
+  ];
+  const head = [
+    "Kill point",
+    "Kills",
+    "Mails waiting or on their way",
+    "Lost",
+    "Stale",
+    "Duplicates",
+    "Takeover, median",
+  ];
   const line = (row: readonly string[]) => `| ${row.join(" | ")} |`;
   return [line(head), `| --- ${"| ---: ".repeat(6)}|`, ...[...cells, total].map(line)].join("\n");
 }

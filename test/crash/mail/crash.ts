@@ -34,10 +34,14 @@ const { evidence, judgement, recordProblems } = await runCrashes({
 console.log(`\n${tableOf(figures(evidence, judgement, [...KILL_POINTS, STOPPED]))}\n`);
 const { rows, commands } = evidence;
 console.log(`${rows.length} mails, ${commands.length} answered commands, ${elapsed()}`);
-console.log(`MAIL FROM read within the tolerance after the answer that superseded its code: ${judgement.tolerated}`);
+console.log(
+  `MAIL FROM read within the tolerance after the answer that superseded its code: ${judgement.tolerated}`,
+);
 const problems = [...judgement.findings.map(({ kind, text }) => `${kind}: ${text}`), ...recordProblems];
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) {
-  console.error(`${problems.length} faults; the same run again: npm run crash -- --seed ${seed} --kills ${kills}`);
+  console.error(
+    `${problems.length} faults; the same run again: npm run crash -- --seed ${seed} --kills ${kills}`,
+  );
   process.exitCode = 1;
 }

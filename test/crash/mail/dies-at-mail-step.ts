@@ -33,7 +33,6 @@ function die(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-// oxlint-disable-next-line typescript/unbound-method -- called with its worker below
 const { emit, postMessage } = Worker.prototype as { emit: Emit; postMessage: Worker["postMessage"] };
 type Emit = (this: Worker, name: string | symbol, ...values: unknown[]) => boolean;
 
@@ -53,18 +52,18 @@ function postOrDie(this: Worker, ...values: Parameters<typeof postMessage>): voi
 }
 
 // oxlint-disable-next-line typescript/unbound-method -- called with its socket below
-const { write } = Socket.prototype;
+const write = Socket.prototype.write as (this: Socket, ...values: unknown[]) => boolean;
 
 function writeOrDie(this: Socket, ...values: unknown[]): boolean {
   const [bytes] = values;
   const isMessage = Buffer.isBuffer(bytes) && /^message-id:/im.test(bytes.toString("latin1"));
   if (isMessage && isLast()) {
     const half = bytes.subarray(0, bytes.length / 2);
-    return Reflect.apply(write, this, [half, undefined, die]) as boolean;
+    return write.call(this, half, undefined, die);
   }
-  return Reflect.apply(write, this, values) as boolean;
+  return write.apply(this, values);
 }
 
 if (step === "commit" || step === "outcome") (Worker.prototype as { emit: Emit }).emit = emitOrDie;
 if (step === "claim") Worker.prototype.postMessage = postOrDie;
-if (step === "half-body") Socket.prototype.write = writeOrDie as typeof write;
+if (step === "half-body") Socket.prototype.write = writeOrDie;

@@ -108,7 +108,11 @@ export class MailCallers {
     if (!user.isThere) {
       const address = newAddress(user);
       const profile = { givenName: "Ada", familyName: "Lovelace" };
-      await call({ name: "create", userId, address }, "human", { userId, profile, email: { email: address } });
+      await call({ name: "create", userId, address }, "human", {
+        userId,
+        profile,
+        email: { email: address },
+      });
       user.isThere = true;
       return;
     }

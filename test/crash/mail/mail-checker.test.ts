@@ -110,7 +110,11 @@ test.each<[string, Partial<MailEvidence>, readonly RegExp[]]>([
   ],
   [
     "a mail waits for ever",
-    { handOvers: [], rows: [OLD_ROW, { ...ROW, state: "queued", ends: 0, isSealed: true }], events: EVENTS.slice(0, 3) },
+    {
+      handOvers: [],
+      rows: [OLD_ROW, { ...ROW, state: "queued", ends: 0, isSealed: true }],
+      events: EVENTS.slice(0, 3),
+    },
     [/^lost: code code-2/, /ended as queued/, /0 ends/, /not erased/],
   ],
   [
@@ -122,7 +126,11 @@ test.each<[string, Partial<MailEvidence>, readonly RegExp[]]>([
     "a superseded code leaves after the answer, cut before its DATA",
     {
       commands: [...COMMANDS, { name: "verify", userId: "ada", life: 0, sequence: 5, answered: at(650) }],
-      handOvers: [FIRST, SECOND, { life: 1, started: at(700), recipient: ROW.recipient, message: "", hasItsCode: false }],
+      handOvers: [
+        FIRST,
+        SECOND,
+        { life: 1, started: at(700), recipient: ROW.recipient, message: "", hasItsCode: false },
+      ],
       events: [...EVENTS, { userId: "ada", sequence: 5, type: VERIFIED, codeId: "code-2" }],
     },
     [/^stale: MAIL FROM for ada@example\.org 50\.0 ms after/],
@@ -139,7 +147,13 @@ test.each<[string, Partial<MailEvidence>, readonly RegExp[]]>([
   ],
   [
     "twice from one life, both before it was stopped",
-    { lives: [stopped, LAST], handOvers: [{ ...FIRST, started: at(240) }, { ...SECOND, life: 0, started: at(255) }] },
+    {
+      lives: [stopped, LAST],
+      handOvers: [
+        { ...FIRST, started: at(240) },
+        { ...SECOND, life: 0, started: at(255) },
+      ],
+    },
     [/^duplicate: .*both from one life/],
   ],
   [
@@ -164,12 +178,27 @@ test.each<[string, Partial<MailEvidence>, readonly RegExp[]]>([
   ],
   [
     "twice though there was time to write the status",
-    { lives: [{ ...DOT, endedMs: 252 + STATUS_WRITE_MS }, LAST], handOvers: [{ ...FIRST, acceptedMs: 251 }, SECOND] },
+    {
+      lives: [{ ...DOT, endedMs: 252 + STATUS_WRITE_MS }, LAST],
+      handOvers: [{ ...FIRST, acceptedMs: 251 }, SECOND],
+    },
     [/^duplicate: .*250 was 1001 ms old/],
   ],
-  ["a row that failed", { rows: [{ ...OLD_ROW, state: "failed" }, ROW] }, [/^disagreement: mail mail-1: ended as failed/]],
-  ["a row that ended twice", { rows: [OLD_ROW, { ...ROW, ends: 2 }] }, [/^disagreement: mail mail-2: .* 2 ends/]],
-  ["a code that was kept", { rows: [OLD_ROW, { ...ROW, isSealed: true }] }, [/^disagreement: mail mail-2: .*not erased/]],
+  [
+    "a row that failed",
+    { rows: [{ ...OLD_ROW, state: "failed" }, ROW] },
+    [/^disagreement: mail mail-1: ended as failed/],
+  ],
+  [
+    "a row that ended twice",
+    { rows: [OLD_ROW, { ...ROW, ends: 2 }] },
+    [/^disagreement: mail mail-2: .* 2 ends/],
+  ],
+  [
+    "a code that was kept",
+    { rows: [OLD_ROW, { ...ROW, isSealed: true }] },
+    [/^disagreement: mail mail-2: .*not erased/],
+  ],
   ["sent without an event", { events: EVENTS.slice(0, 3) }, [/^disagreement: mail mail-2: sent, .* 0 times/]],
   [
     "sent with two events",

@@ -172,10 +172,10 @@ class Book {
   deadFrom(row: MailRow): Moment | undefined {
     const added = this.#codeEvents.get(row.codeId);
     if (added === undefined) return undefined;
-    const later = (this.#commandsByUser.get(row.userId) ?? []).filter(
+    const after = (this.#commandsByUser.get(row.userId) ?? []).filter(
       ({ sequence }) => sequence > added.sequence,
     );
-    return later.map(({ answered }) => answered).toSorted((one, other) => one.ms - other.ms)[0];
+    return after.map(({ answered }) => answered).toSorted((one, other) => one.ms - other.ms)[0];
   }
 }
 
@@ -272,7 +272,11 @@ function duplicates({ lives, handOvers }: MailEvidence): {
       const problem = duplicateProblem(first, second, lives);
       if (problem === undefined) allowed.push({ life: first.life, deliveryId });
       else
-        findings.push({ kind: "duplicate", life: first.life, text: `mail ${deliveryId} came twice: ${problem}` });
+        findings.push({
+          kind: "duplicate",
+          life: first.life,
+          text: `mail ${deliveryId} came twice: ${problem}`,
+        });
     }
   }
   return { findings, allowed };
@@ -293,7 +297,8 @@ function duplicateProblem(first: HandOver, second: HandOver, lives: readonly Lif
   const state = life.pending.get(first.deliveryId ?? "") ?? "ended";
   if (state !== "sending") return `its row was not being sent when the first life was killed, but ${state}`;
   const acceptedFor = first.acceptedMs === undefined ? 0 : life.endedMs - first.acceptedMs;
-  if (acceptedFor > STATUS_WRITE_MS) return `250 was ${Math.round(acceptedFor)} ms old when the first life was killed`;
+  if (acceptedFor > STATUS_WRITE_MS)
+    return `250 was ${Math.round(acceptedFor)} ms old when the first life was killed`;
   return undefined;
 }
 

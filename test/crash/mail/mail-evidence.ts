@@ -79,7 +79,11 @@ export function readRows(path: string): MailRow[] {
            sealed_code IS NOT NULL AS isSealed FROM outbox`,
       )
       .all() as (Omit<MailRow, "isSealed" | "ends"> & { id: number; isSealed: 0 | 1 })[];
-    return rows.map(({ id, isSealed, ...row }) => ({ ...row, isSealed: isSealed === 1, ends: ends.get(id) ?? 0 }));
+    return rows.map(({ id, isSealed, ...row }) => ({
+      ...row,
+      isSealed: isSealed === 1,
+      ends: ends.get(id) ?? 0,
+    }));
   } finally {
     database.close();
   }

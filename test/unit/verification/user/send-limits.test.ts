@@ -2,7 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import type { SendLimits } from "../../../../src/verification/environment.ts";
-import { failureCatalogue } from "../../../../src/verification/failures.ts";
+import type { FailureName } from "../../../../src/verification/failures.ts";
 import type { UserCommand } from "../../../../src/verification/user/commands.ts";
 import { sendLimitOf } from "../../../../src/verification/user/send-limits.ts";
 import { CALLERS, NOW, type Setting } from "../given.ts";
@@ -90,7 +90,7 @@ describe.each(LIMITS)("the limit %s", (_what, limits, refusal) => {
 
   test("in a dry run refuses nothing, counts the same, and says what it would have refused", () => {
     const scenario = givenUser(humanAdded());
-    const limit = sendLimitOf(refusal as keyof typeof failureCatalogue);
+    const limit = sendLimitOf(refusal as FailureName);
     const asked = [0, 10, 20, 3_599, 3_600].map((second) =>
       ask(scenario, sendCode(), { ...limits, mode: "dry-run" }, second * SECOND, FROM),
     );
