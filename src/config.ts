@@ -2,7 +2,8 @@
  * Environment and flags -> one typed, validated, frozen Config.
  *
  * SETTINGS below is the only list of settings: parsing, the flags of `serve`, error lines and the table in README.md
- * come from it. Nothing else reads the environment.
+ * come from it. CLIENT_SETTINGS has what only the commands read that call a running service. Nothing else reads the
+ * environment.
  */
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -522,13 +523,15 @@ export interface SettingFlag {
 }
 
 /** The flags of `serve`, one per setting. */
-export const settingFlags: readonly SettingFlag[] = Object.values<Setting>(SETTINGS).map((setting) => ({
-  flag: `${flagOf(setting)} <${setting.placeholder}>`,
-  description: `${setting.help} [${PREFIX}${setting.name}, default: ${defaultOf(setting)}]`.replaceAll(
-    "`",
-    "",
-  ),
-}));
+export const settingFlags: readonly SettingFlag[] = Object.values<Setting>(SETTINGS).map(settingFlag);
+
+function settingFlag(setting: Setting): SettingFlag {
+  const { help, name, placeholder } = setting;
+  return {
+    flag: `${flagOf(setting)} <${placeholder}>`,
+    description: `${help} [${PREFIX}${name}, default: ${defaultOf(setting)}]`.replaceAll("`", ""),
+  };
+}
 
 /** The settings table of README.md: Markdown, without a trailing line break. */
 export function renderSettingsTable(): string {
@@ -763,12 +766,14 @@ function unknownVariables(env: Readonly<Record<string, string | undefined>>): {
   warnings: string[];
 } {
   const known = Object.values<Setting>(SETTINGS).map((setting) => setting.name);
+  // Of the commands that call the service: they may share its environment.
+  const clientNames = Object.values<Setting>(CLIENT_SETTINGS).map((setting) => setting.name);
   const problems: string[] = [];
   const warnings: string[] = [];
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith(PREFIX) || text === undefined || text.trim() === "") continue;
     const name = variable.slice(PREFIX.length);
-    if (known.includes(name) || SERVICE_VARIABLE.test(name)) continue;
+    if (known.includes(name) || clientNames.includes(name) || SERVICE_VARIABLE.test(name)) continue;
     const meant = closest(name, known);
     if (meant === undefined) warnings.push(`${variable} is not a setting of this version and has no effect`);
     else problems.push(`${variable}: is not a setting; did you mean ${PREFIX}${meant}?`);
@@ -800,6 +805,92 @@ function editDistance(a: string, b: string): number {
     previous = current;
   }
   return previous[b.length] ?? 0;
+}
+
+// --- Commands that call a running service -------------------------------------------------------------------------
+
+const CLIENT_SETTINGS = {
+  url: {
+    name: "URL",
+    schema: parsed(parseOrigin),
+    unset: "the address that COUNTERSIGN_LISTEN names",
+    example: "https://verify.example.com",
+    placeholder: "url",
+    help: "Where the service answers: scheme, host and port.",
+    confidential: true,
+  },
+  tokenFile: {
+    name: "TOKEN_FILE",
+    schema: parsed(parsePath),
+    unset: "COUNTERSIGN_ADMIN_TOKEN, else `<data dir>/admin.token`",
+    example: "/run/secrets/countersign-token",
+    placeholder: "path",
+    help: "File with the access token to call it with.",
+  },
+  dataDir: SETTINGS.dataDir,
+} as const satisfies Record<string, Setting>;
+
+/** How a command finds the service that it calls. */
+export interface ClientConfig {
+  /** Origin of the service, without a trailing slash. */
+  readonly url: string;
+  /** The token itself, where a variable holds it. */
+  readonly token: Secret | undefined;
+  /** Where the token is, where no variable holds it. */
+  readonly tokenFile: string;
+}
+
+export type ClientConfigResult =
+  | { readonly ok: true; readonly config: ClientConfig }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** The flags of every command that calls a running service. */
+export const clientSettingFlags: readonly SettingFlag[] = Object.values<Setting>(CLIENT_SETTINGS).map(settingFlag);
+
+/**
+ * Reads only what a caller needs: the service's other settings may be none of the caller's business, or out of its reach.
+ *
+ * @param flags values of `clientSettingFlags` under their names in camel case
+ */
+export function loadClientConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>> = {},
+): ClientConfigResult {
+  const problems: string[] = [];
+  function read<T>(setting: Setting & { readonly schema: v.GenericSchema<string, T> }): T | undefined {
+    const given = readSetting(setting, env, flags);
+    const text = given?.text ?? setting.fallback;
+    if (text === undefined) return undefined;
+    const result = v.safeParse(setting.schema, text, { abortPipeEarly: true });
+    if (result.success) return result.output;
+    problems.push(...result.issues.map((issue) => problemLine(setting, issue.message, given)));
+    return undefined;
+  }
+  const url = read(CLIENT_SETTINGS.url) ?? localUrl(read(SETTINGS.listen), env);
+  const tokenFile = read(CLIENT_SETTINGS.tokenFile);
+  const token = tokenFile === undefined ? read(SETTINGS.adminToken) : undefined;
+  const dataDir = read(SETTINGS.dataDir) ?? "";
+  if (url === undefined && problems.length === 0) {
+    const { name, example } = CLIENT_SETTINGS.url;
+    problems.push(
+      `${PREFIX}${name}: is not set, and ${PREFIX}${SETTINGS.listen.name} has port 0, which does not tell where the service is; example: ${flagOf(CLIENT_SETTINGS.url)} ${example}`,
+    );
+  }
+  if (url === undefined || problems.length > 0) return { ok: false, problems };
+  return { ok: true, config: { url, token, tokenFile: tokenFile ?? join(dataDir, "admin.token") } };
+}
+
+/** Where a service on this machine answers that has the same environment. */
+function localUrl(
+  listen: ListenAddress | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  if (listen === undefined || listen.port === 0) return undefined;
+  const scheme = readSetting(SETTINGS.tlsCert, env, {}) === undefined ? "http" : "https";
+  // A listener on all addresses of the machine is on its loopback too.
+  const anyAddress: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+  const host = anyAddress[listen.host] ?? listen.host;
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${listen.port}`;
 }
 
 /** Freezes plain objects and arrays; a Secret protects itself. */

@@ -7,7 +7,18 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "../..");
 const FIXTURE = "test/fixtures/arrows";
-const ROOMS = ["cli", "transport", "mail", "web", "rpc", "access", "store", "verification", "observability"];
+const ROOMS = [
+  "cli",
+  "client",
+  "transport",
+  "mail",
+  "web",
+  "rpc",
+  "access",
+  "store",
+  "verification",
+  "observability",
+];
 const FILES = ["main.ts", "app.ts", "config.ts"];
 const OUTSIDE = ["gen", "@connectrpc", "nodemailer", "better-sqlite3"];
 const IMPORT_RULES = ["eslint(no-restricted-imports)", "typescript(consistent-type-imports)"];
