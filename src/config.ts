@@ -845,7 +845,8 @@ export type ClientConfigResult =
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** The flags of every command that calls a running service. */
-export const clientSettingFlags: readonly SettingFlag[] = Object.values<Setting>(CLIENT_SETTINGS).map(settingFlag);
+export const clientSettingFlags: readonly SettingFlag[] =
+  Object.values<Setting>(CLIENT_SETTINGS).map(settingFlag);
 
 /**
  * Reads only what a caller needs: the service's other settings may be none of the caller's business, or out of its reach.

@@ -1,8 +1,9 @@
-/** argv -> command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. */
+/** argv -> command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; docs/cli.md has the others. */
 import { Command, CommanderError } from "commander";
 import { defineMail } from "./cli/mail.ts";
 import { defineKeys } from "./cli/keys.ts";
 import { defineServe } from "./cli/serve.ts";
+import { defineUser } from "./cli/user.ts";
 import { packageVersion } from "./observability/package-version.ts";
 
 /**
@@ -13,29 +14,8 @@ import { packageVersion } from "./observability/package-version.ts";
  */
 export async function main(argv: readonly string[]): Promise<number> {
   let exitCode = 0;
-  const version = packageVersion();
-  const program = new Command("countersign")
-    .description("E-mail verification as a service: gRPC, gRPC-Web, Connect and REST on one port.")
-    .version(version, "--version", "print the version")
-    .helpOption("--help", "print this help")
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(withoutValues(text)) })
-    .showHelpAfterError("(--help lists what there is)");
-  defineServe(program, {
-    version,
-    end: (code) => {
-      exitCode = code;
-    },
-  });
-  defineKeys(program, {
-    end: (code) => {
-      exitCode = code;
-    },
-  });
-  defineMail(program, {
-    end: (code) => {
-      exitCode = code;
-    },
+  const program = createProgram((code) => {
+    exitCode = code;
   });
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -44,6 +24,27 @@ export async function main(argv: readonly string[]): Promise<number> {
     return error.exitCode === 0 ? 0 : 2;
   }
   return exitCode;
+}
+
+/**
+ * All commands and their flags.
+ *
+ * @param end receives the exit code of the command that ran
+ */
+export function createProgram(end: (exitCode: number) => void): Command {
+  const version = packageVersion();
+  const program = new Command("countersign")
+    .description("E-mail verification as a service: gRPC, gRPC-Web, Connect and REST on one port.")
+    .version(version, "--version", "print the version")
+    .helpOption("--help", "print this help")
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(withoutValues(text)) })
+    .showHelpAfterError("(--help lists what there is)");
+  defineServe(program, { version, end });
+  defineKeys(program, { end });
+  defineUser(program, { end });
+  defineMail(program, { end });
+  return program;
 }
 
 /** A mistyped `--admin-tokn=<token>` is reported without the token. */

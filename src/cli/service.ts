@@ -1,7 +1,11 @@
 /** Calls of a running service, and what to tell people when one fails. */
 import { readFile } from "node:fs/promises";
 import { callFailure, type CallFailure } from "../client/call-failure.ts";
-import { createCountersignClient, type ClientOptions, type CountersignClient } from "../client/node-client.ts";
+import {
+  createCountersignClient,
+  type ClientOptions,
+  type CountersignClient,
+} from "../client/node-client.ts";
 import { loadClientConfig, type ClientConfig } from "../config.ts";
 import { EXIT_FAILED, EXIT_USAGE } from "./exit-codes.ts";
 import type { ServiceFlags } from "./service-options.ts";
@@ -72,7 +76,9 @@ async function readToken({ token, tokenFile }: ClientConfig): Promise<string> {
   const text = content.trim();
   // Anything else would break the header that it is sent in.
   if (/^[\x21-\x7E]+$/.test(text)) return text;
-  throw new CommandError(`${tokenFile} holds no token: ${text === "" ? "it is empty" : "a token is one line of visible ASCII characters"}`);
+  throw new CommandError(
+    `${tokenFile} holds no token: ${text === "" ? "it is empty" : "a token is one line of visible ASCII characters"}`,
+  );
 }
 
 /** One line for people: what went wrong, and what to do. */
@@ -89,7 +95,9 @@ export function explain(failure: CallFailure, url: string): string {
         ? message
         : failure.violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
     case "deadline_exceeded":
-      return reason === undefined ? `no answer from ${url} in time; the call may have been executed` : message;
+      return reason === undefined
+        ? `no answer from ${url} in time; the call may have been executed`
+        : message;
     case "internal":
     case "unknown":
     case "data_loss":

@@ -36,7 +36,9 @@ function cut(line: string, widthLimit: number | undefined): string {
 
 /** On one line, without escape sequences and without marks that turn the direction of text. */
 export function printable(text: string): string {
-  return text.replace(/\s*[\r\n]+\s*/g, " ").replace(/[\p{Cc}\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/gu, "?");
+  return text
+    .replace(/\s*[\r\n]+\s*/g, " ")
+    .replace(/[\p{Cc}\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/gu, "?");
 }
 
 /** `2026-11-22 14:05:07 UTC`; "" for no time. */

@@ -1,0 +1,4 @@
+/** One JSON object on stdout, on several lines. */
+export function writeJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+}
