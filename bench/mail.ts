@@ -114,7 +114,7 @@ async function prepare(dataDir: string, mails: number): Promise<void> {
 }
 
 async function serve(dataDir: string, sinkPort: number): Promise<{ url: string; stop(): Promise<void> }> {
-  const child = spawn(process.execPath, [script("../test/support/serve-from-source.ts"), "serve"], {
+  const child = spawn(process.execPath, [script("../bin/countersign.js"), "serve"], {
     stdio: ["ignore", "pipe", "inherit"],
     env: {
       PATH: process.env["PATH"],

@@ -89,6 +89,8 @@ export interface DispatcherOptions {
 
 type Outcome = Settlement["outcome"];
 
+/** Claims and settlements share their commits with calls, which wait for all of it. */
+const MAX_ROWS_PER_COMMIT = 32;
 /** Longest delay that setTimeout knows. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Shortest wait for a row that is due but could not be claimed just now. */
@@ -269,7 +271,7 @@ export class Dispatcher {
 
   async #claim(nowMs: number): Promise<number> {
     const leaseUntilMs = nowMs + this.#leaseMs;
-    const count = this.#window.size - this.#sending;
+    const count = Math.min(this.#window.size - this.#sending, MAX_ROWS_PER_COMMIT);
     const claimed = await this.#store.claimDeliveries(count, nowMs, leaseUntilMs);
     for (const delivery of claimed) {
       const { deliveryId, leaseId } = delivery;
@@ -426,7 +428,7 @@ export class Dispatcher {
    */
   async #settleWhatEnded(): Promise<void> {
     while (this.#ended.length > 0) {
-      const ended = this.#ended.splice(0);
+      const ended = this.#ended.splice(0, MAX_ROWS_PER_COMMIT);
       const leases = ended.map(({ flight }) => flight.leaseId);
       const isSettled = await this.#settle(ended);
       if (!isSettled && this.#isRunning) {

@@ -4,6 +4,7 @@
  * It has no keys and no database. What it needs of either it asks the main thread for: whether a mail may still leave,
  * and to keep a mail of the dev inbox.
  */
+import { constants, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { Courier } from "../courier.ts";
 import { createPermit, type HandOverCell } from "../hand-over.ts";
@@ -14,6 +15,10 @@ import type { FromMailThread, LogLevel, MailThreadData, ToMailThread } from "./m
 const port = parentPort;
 if (port === null) throw new Error("mail-worker runs as a worker");
 const say = (message: FromMailThread) => port.postMessage(message);
+
+// Calls go first where processors are scarce. On Linux a priority belongs to the thread that sets it; elsewhere it would
+// be the whole process's.
+if (process.platform === "linux") setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 /** By id of the delivery: who waits for the main thread's answer. */
 const asking = new Map<string, (isLive: boolean) => void>();

@@ -315,7 +315,7 @@ class CrashRun {
         });
         isOver.abort();
         server.signal("SIGTERM");
-        return { fromMs, untilMs };
+        return { fromMs, untilMs, mails: waiting.length };
       },
     };
   }

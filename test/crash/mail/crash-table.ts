@@ -4,9 +4,10 @@ import type { FindingKind, Judgement, Life, MailEvidence } from "./mail-checker.
 
 export interface PointFigures {
   readonly point: string;
-  /** Lives that ended so. */
   readonly kills: number;
-  /** Mails that were queued or on their way then. */
+  /** Lives that were stopped past the lease instead. */
+  readonly stops: number;
+  /** Mails that were waiting or on their way then. */
   readonly mails: number;
   readonly lost: number;
   readonly stale: number;
@@ -28,8 +29,9 @@ export function figures(
       findings.filter((finding) => finding.kind === kind && indices.includes(finding.life)).length;
     return {
       point: name,
-      kills: indices.length,
-      mails: sum(indices.map((index) => lives[index]?.pending.size ?? 0)),
+      kills: indices.filter((index) => lives[index]?.isKilled).length,
+      stops: indices.filter((index) => lives[index]?.stopped !== undefined).length,
+      mails: sum(indices.map((index) => lives[index]?.stopped?.mails ?? lives[index]?.pending.size ?? 0)),
       lost: count("lost"),
       stale: count("stale"),
       duplicates: count("duplicate") + duplicates.filter(({ life }) => indices.includes(life)).length,
@@ -54,16 +56,14 @@ function takeoverMs(
 
 /** Markdown. */
 export function tableOf(rows: readonly PointFigures[]): string {
-  const cells = rows.map(({ point, kills, mails, lost, stale, duplicates, takeoverMedianMs }) => [
-    point,
-    ...[kills, mails, lost, stale, duplicates].map(String),
-    takeoverMedianMs === undefined ? "-" : `${(takeoverMedianMs / 1_000).toFixed(1)} s`,
+  const numbers = (row: PointFigures) => [row.kills, row.mails, row.lost, row.stale, row.duplicates];
+  const cells = rows.map((row) => [
+    row.stops > 0 ? `${row.point}, ${row.stops} times` : row.point,
+    ...numbers(row).map(String),
+    row.takeoverMedianMs === undefined ? "-" : `${(row.takeoverMedianMs / 1_000).toFixed(1)} s`,
   ]);
-  const total = [
-    "all",
-    ...[1, 2, 3, 4, 5].map((column) => String(sum(cells.map((row) => Number(row[column]))))),
-    "",
-  ];
+  const columns = [0, 1, 2, 3, 4].map((column) => sum(rows.map((row) => numbers(row)[column] ?? 0)));
+  const total = ["all", ...columns.map(String), ""];
   const head = [
     "Kill point",
     "Kills",
@@ -77,10 +77,10 @@ export function tableOf(rows: readonly PointFigures[]): string {
   return [line(head), `| --- ${"| ---: ".repeat(6)}|`, ...[...cells, total].map(line)].join("\n");
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0);
+function sum(values: readonly number[]): number {
+  return values.reduce((total, each) => total + each, 0);
 }
 
-function median(numbers: readonly number[]): number | undefined {
-  return numbers.toSorted((one, other) => one - other)[Math.floor(numbers.length / 2)];
+function median(values: readonly number[]): number | undefined {
+  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)];
 }

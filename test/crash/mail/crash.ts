@@ -9,6 +9,7 @@ import { schedule } from "./schedule.ts";
 const DEFAULT_KILLS = 200;
 const KILLS_PER_STOP = 15;
 const PROGRESS_EVERY = 10;
+const SHOWN_FAULTS = 40;
 
 const { values } = parseArgs({ options: { seed: { type: "string" }, kills: { type: "string" } } });
 const seed = Number(values.seed ?? 1);
@@ -38,7 +39,7 @@ console.log(
   `MAIL FROM read within the tolerance after the answer that superseded its code: ${judgement.tolerated}`,
 );
 const problems = [...judgement.findings.map(({ kind, text }) => `${kind}: ${text}`), ...recordProblems];
-for (const problem of problems) console.error(problem);
+for (const problem of problems.slice(0, SHOWN_FAULTS)) console.error(problem);
 if (problems.length > 0) {
   console.error(
     `${problems.length} faults; the same run again: npm run crash -- --seed ${seed} --kills ${kills}`,

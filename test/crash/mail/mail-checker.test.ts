@@ -84,7 +84,12 @@ test("a story without a fault: one duplicate, as it may be", () => {
 });
 
 const killedAt = (name: string): Life => ({ ...DOT, point: killPoint(name) });
-const stopped: Life = { ...DOT, point: STOPPED, isKilled: false, stopped: { fromMs: 260, untilMs: 280 } };
+const stopped: Life = {
+  ...DOT,
+  point: STOPPED,
+  isKilled: false,
+  stopped: { fromMs: 260, untilMs: 280, mails: 1 },
+};
 const oldMail: HandOver = { ...FIRST, deliveryId: "mail-1", message: "Your code: AAAAAA" };
 
 test.each<[string, Partial<MailEvidence>, readonly RegExp[]]>([
@@ -123,7 +128,7 @@ test.each<[string, Partial<MailEvidence>, readonly RegExp[]]>([
     [/^stale: MAIL FROM for mail-1 21\.0 ms after/],
   ],
   [
-    "a superseded code leaves after the answer, cut before its DATA",
+    "a superseded code leaves after the answer, cut before its final dot",
     {
       commands: [...COMMANDS, { name: "verify", userId: "ada", life: 0, sequence: 5, answered: at(650) }],
       handOvers: [

@@ -12,8 +12,8 @@
  *               any later command that the user's record accepted. Both are read by one process, so what comes within
  *               one turn of its event loop has no order; and the thread that writes MAIL FROM may be held up by the
  *               system between its last look and the write, so TOLERATED_MS are allowed, and such mails are counted.
- *               A transaction that was cut before its DATA names no code: it is stale when all codes that its
- *               recipient ever got were dead.
+ *               A transaction that was cut before its final dot is not put down to a code: it is stale when all codes
+ *               that its recipient ever got were dead.
  *
  * duplicate     The relay got the whole of a mail twice, up to the final dot. It may, under one Message-ID and with
  *               equal bytes, where the first life was killed between the dot and the status write: the database that it
@@ -35,8 +35,8 @@ export interface Life {
   readonly endedMs: number;
   /** The rows that had not come to their end when it ended, by id of the delivery: their states. */
   readonly pending: ReadonlyMap<string, string>;
-  /** When it was stopped past the lease, and when it went on. */
-  readonly stopped?: { readonly fromMs: number; readonly untilMs: number };
+  /** When it was stopped past the lease, when it went on, and how many mails had not come to their end then. */
+  readonly stopped?: { readonly fromMs: number; readonly untilMs: number; readonly mails: number };
 }
 
 /** A transaction that the relay saw. */
