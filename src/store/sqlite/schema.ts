@@ -5,7 +5,8 @@
  *   aggregate, newest to oldest, so that one aggregate's history is read by point look-ups.
  * - `aggregates` holds the snapshot that commands load. `users` repeats what lists search; it changes only when that does.
  * - `delivery_log` is the timeline of an outbox row, an entry for each attempt; `event` is a TimelineEvent of the port.
- * - `kept_replies` are the answers of calls that may be sent again, see verification/user/idempotency.ts.
+ * - `kept_replies` are the answers of calls that may be sent again, in the order in which they were given (see
+ *   verification/user/idempotency.ts); `reply_index` finds them, see reply-table.ts.
  * - `outbox_due` covers pending rows only, so it stays as small as the backlog; with the state in it they are counted
  *   without a look at the rows.
  */
@@ -143,14 +144,21 @@ const MIGRATIONS: readonly string[] = [
   // Scope and fingerprint are digests; the code in an answer is sealed.
   `
   CREATE TABLE kept_replies (
-    scope         TEXT PRIMARY KEY,
+    id            INTEGER PRIMARY KEY,
+    scope_start   TEXT NOT NULL,
+    scope         TEXT NOT NULL,
     fingerprint   TEXT NOT NULL,
     user_id       TEXT NOT NULL,
     details       TEXT NOT NULL,
     sealed_code   TEXT,
     expires_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE reply_index (
+    scope_start TEXT NOT NULL,
+    reply_id    INTEGER NOT NULL,
+    PRIMARY KEY (scope_start, reply_id)
   ) WITHOUT ROWID, STRICT;
-  CREATE INDEX kept_replies_expiry ON kept_replies (expires_at_ms);
   `,
 ];
 
