@@ -3,6 +3,9 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Authenticator } from "./access/authenticator.ts";
 import { bootstrap } from "./access/bootstrap.ts";
+import { IssuerKeys } from "./access/jwt/issuer-keys.ts";
+import { JwtCallers } from "./access/jwt/jwt-callers.ts";
+import { JwtVerifier } from "./access/jwt/jwt-verifier.ts";
 import type { Config, TlsFiles } from "./config.ts";
 import { readBounceReport } from "./mail/bounce/bounce-report.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
@@ -176,7 +179,8 @@ async function run(parts: Parts): Promise<Application> {
 
   const readiness = new Readiness({ store, hasKey: () => fitsKeyring(store, keyring) });
   const callLog = new CallLog({ logger, metrics });
-  const chain = new Chain({ authenticator: new Authenticator(store), callLog });
+  const jwt = acceptJwts(parts);
+  const chain = new Chain({ authenticator: new Authenticator(store, jwt?.callers), callLog });
   const services = createServices({
     store,
     environments,
@@ -211,6 +215,7 @@ async function run(parts: Parts): Promise<Application> {
   let stopping: Promise<void> | undefined;
   async function stop() {
     readiness.stop();
+    handler.endWatches();
     inbox.close();
     clearInterval(maintenance);
     // One grace for both: nothing that a call does waits for a mail.
@@ -219,6 +224,7 @@ async function run(parts: Parts): Promise<Application> {
       dispatcher.stop(config.shutdownGraceMs),
     ]);
     await gateway.close();
+    await jwt?.keys.close();
     await metricsEndpoint?.close();
     await store.close();
   }
@@ -237,6 +243,16 @@ async function run(parts: Parts): Promise<Application> {
     stop: () => (stopping ??= stop()),
     failed: store.failed,
   };
+}
+
+/** The issuer's keys are fetched from here on; nothing waits for them. */
+function acceptJwts({ config: { jwt }, logger, sources: { nowMs }, store }: Parts) {
+  if (jwt === undefined) return undefined;
+  const { issuer, audiences, jwksUrl } = jwt;
+  const keys = new IssuerKeys({ url: jwksUrl.reveal(), nowMs, logger });
+  keys.start();
+  const verifier = new JwtVerifier({ issuer, audiences, keys, nowMs, logger });
+  return { keys, callers: new JwtCallers(store, verifier) };
 }
 
 /** The settings were checked; but files may change while a process starts. */
@@ -382,6 +398,7 @@ function policyOf(config: Config, publicUrl: string): Policy {
     maxFailuresPerDay: config.maxFailuresPerDay,
     liveCodes: config.liveCodes,
     ...sendLimitsOf(config),
+    addressChangeNotice: config.addressChangeNotice,
     defaultUrlTemplate: `${publicUrl}/verify?code={{.Code}}&orgId={{.OrgID}}&userId={{.UserID}}`,
     links: { allowedHosts: config.urlTemplateHosts },
   };

@@ -46,6 +46,8 @@ export interface Config {
   readonly mailTemplates: string | undefined;
   /** Whether mails have a link beside the code. Default: true. */
   readonly mailLink: boolean;
+  /** Whether a verified address is told by mail that another took its place. Default: false. */
+  readonly addressChangeNotice: boolean;
   /** Symbols per code, 4 to 20. Default: 6. Length and alphabet together give 19 bits of entropy or more (six digits have 19.9). */
   readonly codeLength: number;
   /** 2 or more distinct printable ASCII symbols. Default: UNAMBIGUOUS_ALPHABET. */
@@ -77,6 +79,8 @@ export interface Config {
    * Undefined: any https host, and http on loopback.
    */
   readonly urlTemplateHosts: readonly string[] | undefined;
+  /** Whose JWTs are accepted as access tokens. Undefined: nobody's. */
+  readonly jwt: JwtTrust | undefined;
   /** The files of the certificate to serve TLS with. Undefined: cleartext. */
   readonly tls: TlsFiles | undefined;
   /** Browser origins that may call, as browsers spell them; "*" among them for any. Undefined: app.ts decides. */
@@ -98,6 +102,15 @@ export interface ListenAddress {
   readonly host: string;
   /** 0 to 65535; 0 is any free port. */
   readonly port: number;
+}
+
+export interface JwtTrust {
+  /** Claim `iss`, to the letter. */
+  readonly issuer: string;
+  /** Values of the claim `aud`, of which a token has one or more; at least one. */
+  readonly audiences: readonly string[];
+  /** `https:`, or `http:` to loopback; its path and query may hold a token. */
+  readonly jwksUrl: Secret;
 }
 
 /** Both were read once, and belong together. */
@@ -319,6 +332,17 @@ const SETTINGS = {
     placeholder: "on|off",
     help: "Whether mails have a link and a button beside the code.",
   },
+  addressChangeNotice: {
+    name: "ADDRESS_CHANGE_NOTICE",
+    schema: v.pipe(
+      oneOf(["on", "off"]),
+      v.transform((text) => text === "on"),
+    ),
+    fallback: "off",
+    example: "on",
+    placeholder: "on|off",
+    help: "Whether a verified address is told by mail when another takes its place.",
+  },
   codeLength: {
     name: "CODE_LENGTH",
     schema: wholeNumber(4, 20),
@@ -436,6 +460,31 @@ const SETTINGS = {
     example: "app.example.com,*.example.org",
     placeholder: "hosts",
     help: "Hosts that the links of callers may lead to: `host`, `host:port` or `*.example.com`, separated by commas.",
+  },
+  jwtIssuer: {
+    name: "JWT_ISSUER",
+    schema: parsed(parseClaimValue),
+    unset: "none",
+    example: "https://login.example.com",
+    placeholder: "issuer",
+    help: "Accept JWTs of this issuer as access tokens: their claim `iss`, to the letter (docs/access-tokens.md).",
+  },
+  jwtAudiences: {
+    name: "JWT_AUDIENCE",
+    schema: parsed(parseClaimValues),
+    unset: "none",
+    example: "https://verify.example.com",
+    placeholder: "audiences",
+    help: "What the claim `aud` of those JWTs has to name; of several, separated by commas, one is enough.",
+  },
+  jwksUrl: {
+    name: "JWKS_URL",
+    schema: parsed(parseJwksUrl),
+    unset: "none",
+    example: "https://login.example.com/oauth/v2/keys",
+    placeholder: "url",
+    help: "Where that issuer publishes its keys, a JWK Set, `https://` (`http://` to loopback only); redirects are not followed.",
+    confidential: true,
   },
   tlsCert: {
     name: "TLS_CERT",
@@ -581,6 +630,9 @@ export function loadConfig(
 function assemble({
   secretKey,
   secretKeyFile,
+  jwtIssuer,
+  jwtAudiences,
+  jwksUrl,
   tlsCert,
   tlsKey,
   mailWebhookUrl,
@@ -598,6 +650,10 @@ function assemble({
             secrets: mailWebhookSecret,
             allowPrivate: mailWebhookPrivate,
           },
+    jwt:
+      jwtIssuer === undefined || jwtAudiences === undefined || jwksUrl === undefined
+        ? undefined
+        : { issuer: jwtIssuer, audiences: jwtAudiences, jwksUrl: new Secret(jwksUrl.href) },
     tls:
       tlsCert === undefined || tlsKey === undefined
         ? undefined
@@ -642,6 +698,7 @@ function conflicts(
   }
   problems.push(...tlsConflicts(values, env, flags));
   problems.push(...webhookConflicts(values, env, flags));
+  problems.push(...jwtConflicts(env, flags));
   const { codeLength, codeAlphabet } = values;
   if (codeLength !== undefined && codeAlphabet !== undefined) {
     const bitsPerSymbol = Math.log2(codeAlphabet.length);
@@ -718,6 +775,24 @@ function webhookConflicts(
     );
   }
   return problems;
+}
+
+function jwtConflicts(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const { jwtIssuer, jwtAudiences, jwksUrl } = SETTINGS;
+  const settings: readonly Setting[] = [jwtIssuer, jwtAudiences, jwksUrl];
+  const given = settings.filter((setting) => readSetting(setting, env, flags) !== undefined);
+  const [one] = given;
+  if (one === undefined) return [];
+  return settings
+    .filter((setting) => !given.includes(setting))
+    .map(
+      ({ name, example }) =>
+        `${PREFIX}${one.name}: set without ${PREFIX}${name}: set all three of JWT_ISSUER, JWT_AUDIENCE and JWKS_URL or none; ` +
+        `example: ${PREFIX}${name}=${quoted(example)}`,
+    );
 }
 
 /** `COUNTERSIGN_CODE_LENGTH: "x" is not a whole number; example: COUNTERSIGN_CODE_LENGTH=8` */
@@ -1144,6 +1219,35 @@ function parseWebhookUrl(text: string): URL | Fault {
   if (url.port === "0") return new Fault("has port 0");
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     return new Fault("is http:// beyond this machine, and codes are sent over https:// only");
+  }
+  return url;
+}
+
+/** RFC 7519 section 2, StringOrURI: compared to the letter, so nothing is made canonical here. */
+function parseClaimValue(text: string): string | Fault {
+  return /^[\x21-\x7E]+$/.test(text) ? text : new Fault("has a space or a character beyond ASCII");
+}
+
+function parseClaimValues(text: string): readonly string[] | Fault {
+  const values: string[] = [];
+  for (const entry of text.split(",")) {
+    const value = parseClaimValue(entry.trim());
+    if (value instanceof Fault)
+      return new Fault("has an entry that is empty, or has a space or a character beyond ASCII");
+    values.push(value);
+  }
+  return values;
+}
+
+function parseJwksUrl(text: string): URL | Fault {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:\/\//i.test(text) || /\s/.test(text))
+    return new Fault("is not an https:// URL");
+  if (url.username !== "" || url.password !== "") return new Fault("has credentials, which are not sent");
+  if (url.hash !== "") return new Fault("has a fragment (#), which is not sent");
+  if (url.port === "0") return new Fault("has port 0");
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+    return new Fault("is http:// beyond this machine, where others could put in keys of their own");
   }
   return url;
 }

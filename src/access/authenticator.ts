@@ -3,6 +3,8 @@ import { timingSafeEqual } from "node:crypto";
 import type { Store } from "../store/store.ts";
 import type { Caller } from "../verification/caller.ts";
 import { failure, FailureError } from "../verification/failures.ts";
+import type { JwtCallers } from "./jwt/jwt-callers.ts";
+import { looksLikeJwt } from "./jwt/jwt-verifier.ts";
 import { grantsOf } from "./roles.ts";
 import { hashToken } from "./token.ts";
 
@@ -13,15 +15,18 @@ const MAX_HEADER_LENGTH = 8_192;
 
 export class Authenticator {
   readonly #store: Store;
+  readonly #jwtCallers: Pick<JwtCallers, "findCaller"> | undefined;
 
-  constructor(store: Store) {
+  /** @param jwtCallers undefined where no JWTs are accepted */
+  constructor(store: Store, jwtCallers?: Pick<JwtCallers, "findCaller">) {
     this.#store = store;
+    this.#jwtCallers = jwtCallers;
   }
 
   /**
    * @param authorization value of the Authorization header
    * @param anonymous whether a call without the header may go on
-   * @throws FailureError AUTH_HEADER_MISSING, TOKEN_INVALID
+   * @throws FailureError AUTH_HEADER_MISSING, TOKEN_INVALID, JWT_KEYS_UNAVAILABLE
    */
   async authenticate(authorization: string | null, anonymous: "allowed" | "refused"): Promise<Caller> {
     if (authorization === null || authorization === "") {
@@ -42,6 +47,7 @@ export class Authenticator {
   }
 
   async #findCaller(token: string): Promise<Caller | undefined> {
+    if (this.#jwtCallers !== undefined && looksLikeJwt(token)) return this.#jwtCallers.findCaller(token);
     const hash = hashToken(token);
     const record = await this.#store.findAccessToken(hash);
     if (record === undefined || !timingSafeEqual(Buffer.from(record.hash), Buffer.from(hash)))

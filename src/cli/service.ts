@@ -7,7 +7,15 @@ import {
   type CountersignClient,
 } from "../client/node-client.ts";
 import { loadClientConfig, type ClientConfig } from "../config.ts";
-import { EXIT_FAILED, EXIT_USAGE } from "./exit-codes.ts";
+import { failureCatalogue, type FailureDefinition } from "../verification/failures.ts";
+import {
+  EXIT_FAILED,
+  EXIT_NOT_ALLOWED,
+  EXIT_NOT_FOUND,
+  EXIT_OK,
+  EXIT_UNAVAILABLE,
+  EXIT_USAGE,
+} from "./exit-codes.ts";
 import type { ServiceFlags } from "./service-options.ts";
 
 export interface Service {
@@ -31,7 +39,7 @@ export class CommandError extends Error {
  * Finds the service, runs a command against it, and puts what fails into words, on stderr.
  *
  * @param run @returns the exit code
- * @returns the exit code of `run`; 1 where the service cannot be called or refuses, 2 for wrong settings
+ * @returns the exit code of `run`; 2 for wrong settings; 1, 4, 5 or 6 where a call fails
  */
 export async function withService(
   flags: ServiceFlags,
@@ -45,19 +53,51 @@ export async function withService(
     return EXIT_USAGE;
   }
   const { config } = loaded;
+  endWithReader();
   let client: CountersignClient | undefined;
   try {
     const token = await readToken(config);
     client = createCountersignClient({ ...options, url: config.url, token });
     return await run({ url: config.url, client });
   } catch (error) {
-    const isOurs = error instanceof CommandError;
-    const text = isOurs ? error.message : explain(callFailure(error), config.url);
-    process.stderr.write(`countersign: ${text}\n`);
-    return isOurs ? error.exitCode : EXIT_FAILED;
+    const told = error instanceof CommandError ? error : commandError(error, config.url);
+    process.stderr.write(`countersign: ${told.message}\n`);
+    return told.exitCode;
   } finally {
     client?.close();
   }
+}
+
+/** What a call rejected with, in words. */
+export function commandError(error: unknown, url: string): CommandError {
+  const failure = callFailure(error);
+  return new CommandError(explain(failure, url), exitCodeOf(failure));
+}
+
+function exitCodeOf({ code, reason, network }: CallFailure): number {
+  if (network !== undefined) return EXIT_UNAVAILABLE;
+  switch (code) {
+    case "not_found":
+      // Of the caller, who has no role.
+      return reason === "MEMBERSHIP_NOT_FOUND" ? EXIT_NOT_ALLOWED : EXIT_NOT_FOUND;
+    case "unauthenticated":
+    case "permission_denied":
+      return EXIT_NOT_ALLOWED;
+    case "unavailable":
+    case "resource_exhausted":
+    case "deadline_exceeded":
+      return EXIT_UNAVAILABLE;
+    default:
+      return EXIT_FAILED;
+  }
+}
+
+/** `countersign mail list | head -1` ends once head has its line, as other programs do. */
+function endWithReader(): void {
+  process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(EXIT_OK);
+    throw error;
+  });
 }
 
 async function readToken({ token, tokenFile }: ClientConfig): Promise<string> {
@@ -71,6 +111,7 @@ async function readToken({ token, tokenFile }: ClientConfig): Promise<string> {
       code === "ENOENT"
         ? `no token: there is no ${tokenFile}. Run this in the folder that the service was started in, or name the token with --token-file or its folder with --data-dir`
         : `cannot read the token in ${tokenFile} (${code}): run this as the user that the service runs as, or give another file with --token-file`,
+      EXIT_NOT_ALLOWED,
     );
   }
   const text = content.trim();
@@ -78,6 +119,7 @@ async function readToken({ token, tokenFile }: ClientConfig): Promise<string> {
   if (/^[\x21-\x7E]+$/.test(text)) return text;
   throw new CommandError(
     `${tokenFile} holds no token: ${text === "" ? "it is empty" : "a token is one line of visible ASCII characters"}`,
+    EXIT_NOT_ALLOWED,
   );
 }
 
@@ -89,10 +131,10 @@ export function explain(failure: CallFailure, url: string): string {
     case "unauthenticated":
       return `${url} refuses the token: is it this service's? --token-file names another`;
     case "permission_denied":
-      return `not allowed: ${message}`;
+      return `not allowed: ${withRemedy(failure)}`;
     case "invalid_argument":
       return failure.violations.length === 0
-        ? message
+        ? withRemedy(failure)
         : failure.violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
     case "deadline_exceeded":
       return reason === undefined
@@ -110,8 +152,17 @@ export function explain(failure: CallFailure, url: string): string {
     default:
       return reason === undefined && code === "unimplemented"
         ? `${url} does not know this call: is it Countersign, and not older than this command?`
-        : message;
+        : withRemedy(failure);
   }
+}
+
+/** ZITADEL's id, which ends many messages, tells more exactly than the reason what can be done. */
+function withRemedy({ message, reason }: CallFailure): string {
+  const known: readonly FailureDefinition[] = Object.values(failureCatalogue);
+  const definition =
+    known.find(({ id }) => id !== undefined && message.endsWith(`(${id})`)) ??
+    known.find((each) => each.reason === reason);
+  return definition === undefined ? message : `${message}. ${definition.remedy}`;
 }
 
 const UNTRUSTED = /CERT|SIGNATURE|ISSUER|^ERR_TLS/;

@@ -14,8 +14,8 @@ import type { Authenticator } from "../access/authenticator.ts";
 import type { Caller, Permission } from "../verification/caller.ts";
 import { failure, FailureError } from "../verification/failures.ts";
 import { applyBindings } from "./bindings.ts";
-import type { Call, HeaderReader } from "./call.ts";
-import type { CallLog, EndedCall } from "./call-log.ts";
+import type { Call, StreamCall } from "./call.ts";
+import type { CallLog } from "./call-log.ts";
 import { toConnectError } from "./errors.ts";
 import { RequestRules } from "./request-rules.ts";
 import { addRetryHint } from "./retry-hints.ts";
@@ -43,12 +43,6 @@ export interface MethodAccess {
 export interface ChainOptions {
   readonly authenticator: Authenticator;
   readonly callLog: CallLog;
-}
-
-/** A call whose requests and replies are streams. */
-export interface StreamCall extends EndedCall {
-  readonly headers: HeaderReader;
-  caller: Caller;
 }
 
 export class Chain {
@@ -86,7 +80,7 @@ export class Chain {
   }
 
   /**
-   * For streams, which have no single request: authentication alone. Who opened one says by `closed` how it ended.
+   * For streams, whose requests are read later: authentication alone. Who opened one says by `closed` how it ended.
    *
    * @throws ConnectError
    */
@@ -99,6 +93,24 @@ export class Chain {
       this.#callLog.ended(call, mapped);
       throw mapped;
     }
+  }
+
+  /** For streams that answer one request, once it is there. @throws FailureError */
+  admit(call: StreamCall, request: Message): void {
+    authorize(call.caller, this.#accessOf(call.method));
+    this.#validate(call.method.input, request);
+  }
+
+  /**
+   * For streams that have been open for a while: a token may be revoked, or over, and its account may have other roles.
+   *
+   * @throws FailureError as for a new call
+   */
+  async renew(call: StreamCall): Promise<void> {
+    const access = this.#accessOf(call.method);
+    if (access.isPublic) return;
+    call.caller = await this.#authenticate(call, access);
+    authorize(call.caller, access);
   }
 
   /** For streams that came to their end, or broke. @returns what the wire says of the error */

@@ -74,7 +74,10 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
     const verification = verificationIn(command)?.kind;
     const mail =
       verification === "send" ? { acceptLanguage: call.headers.get("accept-language") ?? "" } : null;
-    const { env, code } = environments.withNewCode(call.caller, command.userId, mail);
+    const { env: withCode, code } = environments.withNewCode(call.caller, command.userId, mail);
+    const env = changesAddress(command)
+      ? environments.withNotice(withCode, call.headers.get("accept-language") ?? "")
+      : withCode;
     const asked = allowsSuppressed(call) ? { ...env, allowsSuppressed: true } : env;
     if (key === undefined) {
       const reply = await issueCode(command, asked, call);
@@ -244,6 +247,10 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
 function verificationIn(command: UserCommand): Verification | undefined {
   if ("verification" in command) return command.verification;
   return "email" in command ? command.email?.verification : undefined;
+}
+
+function changesAddress(command: UserCommand): boolean {
+  return command.type === "email.set" || (command.type === "user.update" && command.email !== undefined);
 }
 
 /** Whose wrong tries are counted together. */

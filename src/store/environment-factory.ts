@@ -71,6 +71,19 @@ export class EnvironmentFactory {
   }
 
   /**
+   * For commands that may change an address: the old one may have to be told.
+   *
+   * @param acceptLanguage what the request says of languages
+   */
+  withNotice(env: Environment, acceptLanguage: string): Environment {
+    const newNotice = {
+      deliveryId: this.newDeliveryId(),
+      acceptLanguage: acceptLanguage.slice(0, MAX_ACCEPT_LANGUAGE_LENGTH),
+    };
+    return { ...env, newNotice };
+  }
+
+  /**
    * What VerifyEmail compares: empty for an empty code.
    *
    * @param submitted in people's spelling, see `normalizeCode`

@@ -154,9 +154,11 @@ export interface AccessTokenRecord {
   readonly serviceAccount: ServiceAccountState;
 }
 
-/** A test mail has no user, no code and no link: these are "". */
-export interface ClaimedDelivery extends OutboxEntry {
+/** A notice has no code and no link, a test mail no user either: these are "". */
+export interface ClaimedDelivery extends Omit<OutboxEntry, "kind" | "newAddress"> {
   readonly kind: DeliveryKind;
+  /** Masked; "" for all but notices. */
+  readonly newAddress: string;
   /** Fences the settlement: a later claim has another lease. */
   readonly leaseId: string;
   /** 1 for the first try. */

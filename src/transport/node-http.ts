@@ -43,3 +43,9 @@ export function send(
   if (bytes.byteLength === 0) response.end();
   else (response as ServerResponse).end(bytes);
 }
+
+/** Breaks an answer off: over HTTP/1.1 with its connection, as a response that waits behind another has no other way. */
+export function abandon(request: NodeRequest, response: NodeResponse): void {
+  if ("stream" in request) response.destroy();
+  else request.socket.destroy();
+}

@@ -103,8 +103,13 @@ export interface Debit {
   readonly expiresAtMs: number;
 }
 
-/** A mail to be sent, written in the transaction that made the code. */
+/** A mail to be sent, written in the transaction of what it is about. */
 export interface OutboxEntry {
+  /**
+   * "code": carries a code; "notice": tells an old address that there is a new one, see user/address-notice.ts. A notice
+   * has neither code nor link: `codeId`, `urlTemplate` and `sealedCode` are "". Default: "code".
+   */
+  readonly kind?: "code" | "notice";
   readonly deliveryId: string;
   readonly codeId: string;
   readonly userId: string;
@@ -113,7 +118,10 @@ export interface OutboxEntry {
   readonly urlTemplate: string;
   readonly sealedCode: string;
   readonly acceptLanguage: string;
+  /** When it is of no use any more, milliseconds since the Unix epoch. */
   readonly expiresAtMs: number;
+  /** Of a notice: the new address, masked. Default: "". */
+  readonly newAddress?: string;
 }
 
 export type Outcome<Reply> =

@@ -430,6 +430,12 @@ export const failureCatalogue = {
     text: "Errors.Token.Invalid",
     remedy: "The token is malformed, unknown, expired or revoked; send a valid one.",
   },
+  JWT_KEYS_UNAVAILABLE: {
+    code: "unavailable",
+    reason: "JWT_KEYS_UNAVAILABLE",
+    text: "The issuer's keys cannot be fetched, and the token's is not known; nothing was executed",
+    remedy: "Repeat the call after the time in RetryInfo; the operator finds the cause in the log.",
+  },
   MEMBERSHIP_NOT_FOUND: {
     code: "not_found",
     reason: "MEMBERSHIP_NOT_FOUND",

@@ -111,7 +111,7 @@ export function readUser(values: RowValues, defaults: RowDefaults): ReadUser {
     }
     const { maxLength }: Column = COLUMNS[column];
     if (value.includes(NOT_UTF8)) fault(column, "is not UTF-8");
-    else if (value.length > maxLength && [...value].length > maxLength) {
+    else if (value.length > maxLength && Array.from(value).length > maxLength) {
       fault(column, `has more than ${maxLength} characters`);
     } else if (value !== "" && value.trim() === "") fault(column, "is blank");
     return value;

@@ -160,6 +160,10 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (scope_start, reply_id)
   ) WITHOUT ROWID, STRICT;
   `,
+  // Notices to old addresses say the new one, masked.
+  `
+  ALTER TABLE outbox ADD COLUMN new_address TEXT NOT NULL DEFAULT '';
+  `,
 ];
 
 /** Brings the database up to date. @throws Error when a newer version wrote it */

@@ -1,12 +1,13 @@
 /** The calls that set an address or issue a code for it. */
-import { checkPermission } from "../caller.ts";
 import { accept, refuse, type Decision, type Facts, type OutboxEntry } from "../decider.ts";
 import { parseMailbox } from "../email-address.ts";
 import type { Environment } from "../environment.ts";
 import { failure, type Failure } from "../failures.ts";
 import { checkSuppression } from "../suppression.ts";
 import { checkLinkTemplate } from "../url-template.ts";
+import { addressNotice } from "./address-notice.ts";
 import type { CodeVerification, EmailChange, UserCommand, UserReply, Verification } from "./commands.ts";
+import { checkEmailPermission, type Owner } from "./email-permission.ts";
 import type { UserEvent } from "./events.ts";
 import { replyAfter } from "./reply.ts";
 import { exists, type UserState } from "./state.ts";
@@ -17,11 +18,6 @@ type UserDecision = Decision<UserEvent, UserReply>;
 type EmailChanges =
   | { readonly ok: true; readonly events: readonly UserEvent[]; readonly outbox: readonly OutboxEntry[] }
   | { readonly ok: false; readonly failure: Failure };
-
-interface Owner {
-  readonly userId: string;
-  readonly organizationId: string;
-}
 
 const NANOSECONDS_PER_MILLISECOND = 1_000_000;
 
@@ -39,7 +35,7 @@ export function decideSetEmail(
   const owner = { userId: command.userId, organizationId: state.organizationId };
   const takesNoMail = mailProblem(parsed.address, command.verification, owner, facts, env);
   if (takesNoMail !== undefined) return refuse(takesNoMail);
-  const { events, outbox } = changeAddress(parsed.address, command.verification, owner, env);
+  const { events, outbox } = changeAddress(state, parsed.address, command.verification, owner, facts, env);
   return accept(replyAfter(state, events, env), { events, outbox });
 }
 
@@ -99,7 +95,7 @@ export function decideUpdateEmail(
     const owner = { userId: change.userId, organizationId: state.organizationId };
     const takesNoMail = mailProblem(parsed.address, change.verification, owner, facts, env);
     if (takesNoMail !== undefined) return { ok: false, failure: takesNoMail };
-    return { ok: true, ...changeAddress(parsed.address, change.verification, owner, env) };
+    return { ok: true, ...changeAddress(state, parsed.address, change.verification, owner, facts, env) };
   }
   const verifies = change.verification.kind === "verified" && !state.email.isVerified;
   return {
@@ -121,15 +117,7 @@ function checkEmailCall(
   if (userId === "") return failure("EMAIL_USER_ID_MISSING");
   if (!exists(state)) return failure("EMAIL_NOT_FOUND");
   if (state.status === "initial") return failure("USER_NOT_INITIALISED");
-  // Whoever gets the code in hand, or vouches for the address, proves nothing by it: that takes the permission even
-  // on one's own account (CVE-2026-27946, CVE-2026-54693 are what happens otherwise).
-  const selfRule = verification.kind === "send" || verification.kind === "none" ? "allowed" : "not allowed";
-  return checkPermission(
-    env.caller,
-    "user.write",
-    { organizationId: state.organizationId, userId },
-    selfRule,
-  );
+  return checkEmailPermission(env.caller, verification, { userId, organizationId: state.organizationId });
 }
 
 /** Known before anything is read, so it comes first in every call that carries a template. */
@@ -175,10 +163,18 @@ function mailProblem(
   return verification.kind === "send" ? checkSuppression({ organizationId, address }, facts, env) : undefined;
 }
 
-function changeAddress(address: string, verification: Verification, owner: Owner, env: Environment) {
+function changeAddress(
+  state: UserState,
+  address: string,
+  verification: Verification,
+  owner: Owner,
+  facts: Facts,
+  env: Environment,
+) {
   const { events, outbox } = verificationEvents(address, verification, owner, env);
   const changed: UserEvent = { type: "user.human.email.changed", payload: { email: address } };
-  return { events: [changed, ...events], outbox };
+  const notice = addressNotice(state, address, owner, facts, env);
+  return { events: [changed, ...events], outbox: [...outbox, ...notice] };
 }
 
 /** What a verification choice does to an address that was just set, or is set already. */

@@ -19,6 +19,7 @@ import {
   templateProblem,
 } from "./decide-email.ts";
 import { decideVerify } from "./decide-verify.ts";
+import { checkAddPermission } from "./email-permission.ts";
 import type { UserEvent } from "./events.ts";
 import { subjectClaim, usernameClaim, usernameOf } from "./needs.ts";
 import { replyAfter } from "./reply.ts";
@@ -55,7 +56,7 @@ function decideAdd(
 ): UserDecision {
   const { userId, organizationId, profile } = command;
   if (!facts.organizations.has(organizationId)) return refuse(failure("ORGANIZATION_NOT_FOUND"));
-  const denied = checkPermission(env.caller, "user.write", { organizationId }, "not allowed");
+  const denied = checkAddPermission(env.caller, organizationId);
   if (denied !== undefined) return refuse(denied);
 
   const email = firstEmailEvents(command.email, { userId, organizationId }, facts, env);

@@ -1,11 +1,13 @@
 /** Which rows outside the user the rules look at. */
 import type { ClaimKey, FactKey } from "../decider.ts";
+import type { Environment } from "../environment.ts";
 import { suppressionNeed } from "../suppression.ts";
+import { noticeNeeds } from "./address-notice.ts";
 import { attemptNeeds } from "./attempts.ts";
 import type { UserCommand, Verification } from "./commands.ts";
 import type { UserState } from "./state.ts";
 
-export function needs(state: UserState, command: UserCommand): readonly FactKey[] {
+export function needs(state: UserState, command: UserCommand, env: Environment): readonly FactKey[] {
   switch (command.type) {
     case "user.add":
       return [
@@ -20,11 +22,19 @@ export function needs(state: UserState, command: UserCommand): readonly FactKey[
         ...(username === undefined
           ? []
           : [{ kind: "claim", claim: usernameClaim(username.trim()) } as const]),
-        ...(email === undefined ? [] : mailNeeds(state.organizationId, email.address, email.verification)),
+        ...(email === undefined
+          ? []
+          : [
+              ...mailNeeds(state.organizationId, email.address, email.verification),
+              ...noticeNeeds(state, env),
+            ]),
       ];
     }
     case "email.set":
-      return mailNeeds(state.organizationId, command.address, command.verification);
+      return [
+        ...mailNeeds(state.organizationId, command.address, command.verification),
+        ...noticeNeeds(state, env),
+      ];
     case "email.sendCode":
     case "email.resendCode":
       return mailNeeds(state.organizationId, state.email.address, command.verification);
