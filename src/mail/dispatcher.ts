@@ -41,8 +41,9 @@
  * A claim that came to nothing without a relay's doing - the process stops, all relays rest - is released:
  * the row goes back to queued or retrying, due at once, as if it had not been claimed.
  *
- * Freshness: whether the code can still be used is looked up when the row is claimed, and again when a connection is
- * ready for the envelope; a commit that changes the user in between withdraws the mail (hand-over.ts). So no envelope
+ * Freshness: whether the code can still be used is looked up when the row is claimed, and a commit that changes the user
+ * withdraws the mail from then on (hand-over.ts). It is looked up again when a connection is ready for the envelope, if
+ * the first look is no longer recent or other processes write the database too. So no envelope
  * follows the answer to the command that superseded its code, however long the relay took to say hello. More rows than
  * there are connections are claimed, so that no connection waits for a commit (claim-window.ts); they are as fresh as any.
  *
@@ -81,6 +82,8 @@ export interface DispatcherOptions {
   readonly leaseMs?: number;
   /** The part of the lease that one send may take: what waited longer for a connection is released. Default 90,000. */
   readonly maxSendMs?: number;
+  /** How long one look at a code holds at most, where commits are heard of: clocks are set now and then. Default 1,000. */
+  readonly lookHoldsMs?: number;
   /** Pause after an error of the store. Default 1,000. */
   readonly storeRetryMs?: number;
   /** 0 to 1, for the jitter of retries. Default Math.random. */
@@ -131,6 +134,7 @@ export class Dispatcher {
   readonly #window: ClaimWindow;
   readonly #leaseMs: number;
   readonly #maxSendMs: number;
+  readonly #lookHoldsMs: number;
   readonly #storeRetryMs: number;
   readonly #random: () => number;
 
@@ -164,6 +168,7 @@ export class Dispatcher {
     this.#window = new ClaimWindow(options.gateway.connections);
     this.#leaseMs = options.leaseMs ?? 120_000;
     this.#maxSendMs = options.maxSendMs ?? 90_000;
+    this.#lookHoldsMs = options.store.hearsEveryCommit ? (options.lookHoldsMs ?? 1_000) : 0;
     this.#storeRetryMs = options.storeRetryMs ?? 1_000;
     this.#random = options.random ?? Math.random;
   }
@@ -320,6 +325,7 @@ export class Dispatcher {
       const request = this.#requestOf(delivery, user);
       if ("problem" in request) return { outcome: { state: "failed", problem: request.problem } };
       const startedAtMs = this.#environments.nowMs();
+      handOver.foundLive(this.#livesForMs(flight, startedAtMs));
       const sent = await this.#gateway.deliver(request, handOver);
       if (sent.kind === "withdrawn") continue;
       const { tries, messageId } = sent;
@@ -340,6 +346,11 @@ export class Dispatcher {
       leavesMachine: this.#gateway.leavesMachine === true,
       nowMs: this.#environments.nowMs(),
     });
+  }
+
+  /** How long a mail that may leave now may leave unless a commit withdraws it. */
+  #livesForMs({ delivery, leaseUntilMs }: Flight, nowMs: number): number {
+    return Math.min(this.#lookHoldsMs, delivery.expiresAtMs - nowMs, leaseUntilMs - this.#maxSendMs - nowMs);
   }
 
   /** What a hand-over asks last. */

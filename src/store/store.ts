@@ -67,6 +67,8 @@ export interface Store {
   /** Events in commit order, those after `afterPosition`, at most `limit`. */
   readEvents(afterPosition: number, limit: number): Promise<RecordedEvent[]>;
 
+  /** Whether `committed` tells of every commit before it is answered: nobody else writes this database. */
+  readonly hearsEveryCommit: boolean;
   /** Calls the listener after each commit, before any of its commands is answered; returns what ends that. */
   committed(listener: (commit: Commit) => void): () => void;
 

@@ -52,6 +52,8 @@ export interface SqliteStoreOptions {
 }
 
 export class SqliteStore implements Store {
+  /** The lock keeps other processes out. */
+  readonly hearsEveryCommit = true;
   readonly failed: Promise<Error>;
   readonly #lock: Lock;
   readonly #writes: GroupCommit;
