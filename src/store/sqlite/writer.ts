@@ -22,6 +22,7 @@ import type { Environment } from "../../verification/environment.ts";
 import { suppressionText } from "../../verification/suppression.ts";
 import type { UserState } from "../../verification/user/state.ts";
 import type { CancelRequest, MaintenanceTask } from "../store.ts";
+import { BucketTable } from "./bucket-table.ts";
 import { sqliteCode } from "./connection.ts";
 import { DeliveryChanges } from "./delivery-changes.ts";
 import { DeliveryLog } from "./delivery-log.ts";
@@ -40,6 +41,7 @@ export class Writer {
   readonly #deliveryChanges: DeliveryChanges;
   readonly #suppressions: SuppressionTable;
   readonly #projections: Projections;
+  readonly #buckets: BucketTable;
   readonly #replies: ReplyTable;
   readonly #statements: ReturnType<typeof prepare>;
   #position: number;
@@ -61,6 +63,7 @@ export class Writer {
       findUser: (userId) => this.#findUser(userId),
     });
     this.#projections = new Projections(database);
+    this.#buckets = new BucketTable(database);
     this.#replies = new ReplyTable(database);
     this.#statements = prepare(database);
     this.#position = this.#lastPosition();
@@ -71,10 +74,12 @@ export class Writer {
     this.#queuedMail = false;
     this.#changedUsers = [];
     this.#cancelRequests = [];
+    this.#buckets.begin();
     let committing = false;
     try {
       begin.run();
       const results = tasks.map((task) => this.#attempt(task));
+      this.#buckets.write();
       committing = true;
       commit.run();
       return {
@@ -111,8 +116,10 @@ export class Writer {
     try {
       const result = this.#perform(task);
       release.run();
+      this.#buckets.keep();
       return result;
     } catch (error) {
+      this.#buckets.drop();
       if (isFileError(error) || !this.#database.inTransaction) throw error;
       rollbackTo.run();
       release.run();
@@ -150,9 +157,7 @@ export class Writer {
 
   /** @returns whether there is more to do */
   #maintain({ kind, nowMs }: MaintenanceTask): boolean {
-    if (kind === "pruneReplies") return this.#replies.prune(nowMs);
-    this.#statements.pruneBuckets.run(nowMs);
-    return false;
+    return kind === "pruneReplies" ? this.#replies.prune(nowMs) : this.#buckets.prune(nowMs);
   }
 
   #execute(command: Command, env: Environment): WriteResult {
@@ -205,8 +210,8 @@ export class Writer {
         const reply = this.#replies.find(key.scope, nowMs);
         if (reply !== undefined) replies.set(key.scope, reply);
       } else {
-        const row = this.#statements.selectBucket.get(key.bucket, nowMs) as BucketUse | undefined;
-        if (row !== undefined) buckets.set(key.bucket, row);
+        const use = this.#buckets.find(key.bucket, nowMs);
+        if (use !== undefined) buckets.set(key.bucket, use);
       }
     }
     return { claims, organizations, buckets, suppressions, replies };
@@ -218,7 +223,7 @@ export class Writer {
     decision: Decision<DomainEvent, unknown>,
     env: Environment,
   ): void {
-    const { insertEvent, upsertAggregate, takeClaim, releaseClaim, debit } = this.#statements;
+    const { insertEvent, upsertAggregate, takeClaim, releaseClaim } = this.#statements;
     const decider = deciderOf(aggregate.type);
     const organizationId = decision.organizationId ?? loaded.state.organizationId;
     let { state, position: previous } = loaded;
@@ -237,6 +242,8 @@ export class Writer {
         place.createdAtMs,
         organizationId,
         editorOf(env.caller),
+        env.origin?.requestId ?? null,
+        env.origin?.clientAddress ?? null,
       );
       previous = this.#position;
     }
@@ -248,9 +255,7 @@ export class Writer {
       if (claim.action === "take") takeClaim.run(claim.scope, claim.value, aggregate.id);
       else releaseClaim.run(claim.scope, claim.value, aggregate.id);
     }
-    for (const { bucket, amount, expiresAtMs } of decision.debits) {
-      debit.run(bucket, amount, expiresAtMs, env.nowMs, env.nowMs);
-    }
+    for (const debit of decision.debits) this.#buckets.debit(debit, env.nowMs);
     for (const entry of decision.outbox) {
       this.#outbox.add(entry, env.nowMs);
       this.#queuedMail = true;
@@ -321,9 +326,6 @@ function prepare(
   | "selectClaim"
   | "takeClaim"
   | "releaseClaim"
-  | "selectBucket"
-  | "debit"
-  | "pruneBuckets"
   | "selectMetadata"
   | "insertMetadata"
   | "upsertMetadata"
@@ -348,22 +350,12 @@ function prepare(
     ),
     insertEvent: sql(
       `INSERT INTO events (position, previous, aggregate_type, aggregate_id, sequence, type, payload, created_at_ms,
-         organization_id, editor)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         organization_id, editor, request_id, client_address)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     selectClaim: sql("SELECT aggregate_id FROM claims WHERE scope = ? AND value = ?"),
     takeClaim: sql("INSERT INTO claims (scope, value, aggregate_id) VALUES (?, ?, ?)"),
     releaseClaim: sql("DELETE FROM claims WHERE scope = ? AND value = ? AND aggregate_id = ?"),
-    selectBucket: sql(
-      "SELECT used, expires_at_ms AS expiresAtMs FROM buckets WHERE bucket = ? AND expires_at_ms > ?",
-    ),
-    debit: sql(
-      `INSERT INTO buckets (bucket, used, expires_at_ms) VALUES (?, ?, ?)
-       ON CONFLICT (bucket) DO UPDATE SET
-         used = CASE WHEN expires_at_ms > ? THEN used ELSE 0 END + excluded.used,
-         expires_at_ms = CASE WHEN expires_at_ms > ? THEN expires_at_ms ELSE excluded.expires_at_ms END`,
-    ),
-    pruneBuckets: sql("DELETE FROM buckets WHERE expires_at_ms <= ?"),
     selectMetadata: sql("SELECT value FROM metadata WHERE key = ?"),
     insertMetadata: sql("INSERT INTO metadata (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"),
     upsertMetadata: sql(
