@@ -6,6 +6,8 @@ import { bootstrap } from "./access/bootstrap.ts";
 import { IssuerKeys } from "./access/jwt/issuer-keys.ts";
 import { JwtCallers } from "./access/jwt/jwt-callers.ts";
 import { JwtVerifier } from "./access/jwt/jwt-verifier.ts";
+import { PersonalAccessTokens } from "./access/personal-access-tokens.ts";
+import { TokenUses } from "./access/token-uses.ts";
 import type { Config, TlsFiles } from "./config.ts";
 import { readBounceReport } from "./mail/bounce/bounce-report.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
@@ -43,7 +45,7 @@ import type { Page } from "./transport/page-handler.ts";
 import { readCertificate, reloadCertificate, warnOutOfDate, type Certificate } from "./transport/tls.ts";
 import type { Policy, SendLimits } from "./verification/environment.ts";
 import { FailureError } from "./verification/failures.ts";
-import { isLoopback } from "./verification/url-template.ts";
+import { isLoopback } from "./verification/host-name.ts";
 import { createHealthzPage, createReadyzPage } from "./web/health-pages.ts";
 import { createInboxPages } from "./web/inbox-page.ts";
 import { createVerifyPage } from "./web/verify-page.ts";
@@ -115,6 +117,7 @@ export async function startApplication(
       store,
       metrics,
       metricsEndpoint,
+      limits,
     });
   } catch (error) {
     for (const step of undo) await step();
@@ -133,6 +136,7 @@ interface Parts {
   readonly store: Store;
   readonly metrics: Metrics;
   readonly metricsEndpoint: MetricsEndpoint | undefined;
+  readonly limits: Partial<ListenerLimits>;
 }
 
 interface MetricsEndpoint {
@@ -153,6 +157,7 @@ async function run(parts: Parts): Promise<Application> {
     policy: policyOf(config, config.publicUrl ?? url),
     codeAlphabet: config.codeAlphabet,
     codeLength: config.codeLength,
+    recordsClientAddress: config.eventClientAddress,
   });
   const tokenFile = join(config.dataDir, "admin.token");
   const admin = await bootstrap({
@@ -180,7 +185,10 @@ async function run(parts: Parts): Promise<Application> {
   const readiness = new Readiness({ store, hasKey: () => fitsKeyring(store, keyring) });
   const callLog = new CallLog({ logger, metrics });
   const jwt = acceptJwts(parts);
-  const chain = new Chain({ authenticator: new Authenticator(store, jwt?.callers), callLog });
+  const tokenUses = new TokenUses({ store, logger });
+  const accessTokens = new PersonalAccessTokens({ store, nowMs: sources.nowMs, uses: tokenUses });
+  const authenticator = new Authenticator(store, accessTokens, jwt?.callers);
+  const chain = new Chain({ authenticator, callLog });
   const services = createServices({
     store,
     environments,
@@ -188,21 +196,32 @@ async function run(parts: Parts): Promise<Application> {
     sendLimitWatch: new SendLimitWatch({ logger, metrics }),
     readBounceReport,
     inbox: useDevInbox ? inbox : undefined,
+    randomBytes: sources.randomBytes,
+    tokenUses,
   });
   const handler = new ApiHandler({
     chain,
     services,
     extraRoutes: (router) => addInfrastructure(router, services.services, readiness),
-    pages: pagesOf(parts, { environments, inbox, readiness, services, adminId: admin.serviceAccountId }),
+    pages: pagesOf(parts, {
+      environments,
+      accessTokens,
+      inbox,
+      readiness,
+      services,
+      adminId: admin.serviceAccountId,
+    }),
     callLog,
     logger,
     corsOrigins:
       config.corsOrigins ?? (useDevInbox && listensOnLoopback(config.listen.host) ? "loopback" : []),
     trustedProxies: config.trustedProxies,
+    messageTimeoutMs: parts.limits.answerTimeoutMs,
     directUnary: config.directUnary,
   });
   listener.serve(handler);
   dispatcher.start();
+  tokenUses.start();
   const maintenance = setInterval(() => {
     const nowMs = sources.nowMs();
     for (const kind of ["pruneBuckets", "pruneReplies"] as const) {
@@ -224,6 +243,7 @@ async function run(parts: Parts): Promise<Application> {
       dispatcher.stop(config.shutdownGraceMs),
     ]);
     await gateway.close();
+    await tokenUses.stop();
     await jwt?.keys.close();
     await metricsEndpoint?.close();
     await store.close();
@@ -246,8 +266,13 @@ async function run(parts: Parts): Promise<Application> {
 }
 
 /** The issuer's keys are fetched from here on; nothing waits for them. */
-function acceptJwts({ config: { jwt }, logger, sources: { nowMs }, store }: Parts) {
+function acceptJwts({ config: { jwt, urlTemplateHosts }, logger, sources: { nowMs }, store }: Parts) {
   if (jwt === undefined) return undefined;
+  if (urlTemplateHosts === undefined) {
+    logger.warn(
+      "people with JWTs may have links to hosts of their own mailed to others: set COUNTERSIGN_URL_TEMPLATE_HOSTS",
+    );
+  }
   const { issuer, audiences, jwksUrl } = jwt;
   const keys = new IssuerKeys({ url: jwksUrl.reveal(), nowMs, logger });
   keys.start();
@@ -420,6 +445,7 @@ function sendLimitsOf(config: Config): Pick<Policy, "sends"> {
 
 interface PageParts {
   readonly environments: EnvironmentFactory;
+  readonly accessTokens: PersonalAccessTokens;
   readonly inbox: Inbox;
   readonly readiness: Readiness;
   readonly services: ServiceTable;
@@ -429,7 +455,7 @@ interface PageParts {
 
 function pagesOf(
   parts: Parts,
-  { environments, inbox, readiness, services, adminId }: PageParts,
+  { environments, accessTokens, inbox, readiness, services, adminId }: PageParts,
 ): ReadonlyMap<string, Page> {
   const { config, logger, mailRoute, sources, store } = parts;
   const pages = new Map<string, Page>();
@@ -439,7 +465,7 @@ function pagesOf(
   pages.set(
     "/verify",
     createVerifyPage({
-      async verify(userId, code, clientAddress) {
+      async verify(userId, code, clientAddress, requestId) {
         const candidates = environments.candidateMacs(userId, code);
         const command = {
           type: "email.verify",
@@ -448,7 +474,8 @@ function pagesOf(
           client: `address:${clientAddress}`,
         } as const;
         try {
-          await store.execute(command, environments.plain({ kind: "anonymous" }));
+          const origin = { clientAddress, ...(requestId !== undefined && { requestId }) };
+          await store.execute(command, environments.plain({ kind: "anonymous" }, origin));
           return "verified";
         } catch (error) {
           if (error instanceof FailureError && error.failure.name === "CODE_INVALID") return "refused";
@@ -460,7 +487,7 @@ function pagesOf(
   );
   if (mailRoute.kind === "inbox") {
     const isAdminToken = async (tokenHash: string) =>
-      (await store.findAccessToken(tokenHash))?.serviceAccountId === adminId;
+      (await accessTokens.findCallerByHash(tokenHash))?.userId === adminId;
     const isSecure = config.tls !== undefined || config.publicUrl?.startsWith("https:") === true;
     const inboxPages = createInboxPages({
       inbox,

@@ -14,7 +14,8 @@ import type { LogFormat, LogLevel } from "./observability/logger.ts";
 import { Secret } from "./observability/secret.ts";
 import { UNAMBIGUOUS_ALPHABET } from "./verification/code.ts";
 import { mailboxLimitProblem, parseMailbox } from "./verification/email-address.ts";
-import { isLoopback } from "./verification/url-template.ts";
+import { isHost, isLoopback } from "./verification/host-name.ts";
+import { parseLinkTarget } from "./verification/link-target.ts";
 
 /** What `serve` runs with. Deeply frozen. Undefined means: not set, and app.ts decides. */
 export interface Config {
@@ -75,7 +76,7 @@ export interface Config {
   /** Proxies whose word on who their client is counts: IP addresses and networks (`10.0.0.0/8`). Default: none. */
   readonly trustedProxies: readonly string[];
   /**
-   * Hosts that links of callers may lead to: `host`, `host:port` or `*.example.com`, spelled as WHATWG URL does.
+   * Where links of callers may lead: `host`, `host:port`, `*.example.com` or `myapp:`, spelled as WHATWG URL does.
    * Undefined: any https host, and http on loopback.
    */
   readonly urlTemplateHosts: readonly string[] | undefined;
@@ -93,6 +94,10 @@ export interface Config {
   readonly metricsListen: ListenAddress | undefined;
   /** Whether plain unary calls take the direct path; false: connect-node serves every call. Default: true. */
   readonly directUnary: boolean;
+  /** Whether events tell the IP address of the client. Default: false. */
+  readonly eventClientAddress: boolean;
+  /** How long personal data of a deleted user is kept, in milliseconds, up to 10 years. Default: 30 days. */
+  readonly eraseAfterMs: number | "never";
   /** How long a stop waits for calls in flight, in milliseconds: 0 to 1 hour. Default: 10 seconds. */
   readonly shutdownGraceMs: number;
 }
@@ -455,11 +460,11 @@ const SETTINGS = {
   },
   urlTemplateHosts: {
     name: "URL_TEMPLATE_HOSTS",
-    schema: parsed(parseHosts),
+    schema: parsed(parseLinkTargets),
     unset: "any https host, and http on loopback",
-    example: "app.example.com,*.example.org",
-    placeholder: "hosts",
-    help: "Hosts that the links of callers may lead to: `host`, `host:port` or `*.example.com`, separated by commas.",
+    example: "app.example.com,*.example.org,myapp:",
+    placeholder: "targets",
+    help: "Where the links of callers may lead: `host`, `host:port`, `*.example.com` or, for `myapp://` links, `myapp:`; separated by commas.",
   },
   jwtIssuer: {
     name: "JWT_ISSUER",
@@ -467,7 +472,7 @@ const SETTINGS = {
     unset: "none",
     example: "https://login.example.com",
     placeholder: "issuer",
-    help: "Accept JWTs of this issuer as access tokens: their claim `iss`, to the letter (docs/access-tokens.md).",
+    help: "Accept JWTs of this issuer as access tokens: their claim `iss`, to the letter (docs/jwt.md).",
   },
   jwtAudiences: {
     name: "JWT_AUDIENCE",
@@ -545,6 +550,25 @@ const SETTINGS = {
     example: "off",
     placeholder: "on|off",
     help: "Serve plain unary calls directly; off serves everything through connect-node, at a sixth to a third of the speed.",
+  },
+  eventClientAddress: {
+    name: "EVENT_CLIENT_IP",
+    schema: v.pipe(
+      oneOf(["on", "off"]),
+      v.transform((text) => text === "on"),
+    ),
+    fallback: "off",
+    example: "on",
+    placeholder: "on|off",
+    help: "Whether events tell the IP address of the client (docs/events.md).",
+  },
+  eraseAfterMs: {
+    name: "ERASE_AFTER",
+    schema: durationOrNever("0s", "3650d"),
+    fallback: "30d",
+    example: "7d",
+    placeholder: "duration|never",
+    help: "How long after its deletion the personal data of a user is erased, 0s to 3650d, or never (docs/security.md).",
   },
   shutdownGraceMs: {
     name: "SHUTDOWN_GRACE",
@@ -1023,6 +1047,15 @@ function duration(min: string, max: string): v.GenericSchema<string, number> {
   });
 }
 
+function durationOrNever(min: string, max: string): v.GenericSchema<string, number | "never"> {
+  const spans = duration(min, max);
+  return parsed((text) => {
+    if (text === "never") return "never";
+    const result = v.safeParse(spans, text);
+    return result.success ? result.output : new Fault(`${result.issues[0].message}, or never`);
+  });
+}
+
 function durationMs(text: string): number | undefined {
   const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
   return count === undefined ? undefined : Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
@@ -1043,17 +1076,6 @@ function parseListenAddress(text: string): ListenAddress | Fault {
   return isHost(plain)
     ? { host: plain, port }
     : new Fault("has neither an IP address nor a host name before its port");
-}
-
-/** An IPv4 address, or a host name by RFC 1123 section 2.1; its last label is no number, or it would be a broken address. */
-function isHost(text: string): boolean {
-  if (isIP(text) === 4) return true;
-  const labels = text.replace(/\.$/, "").split(".");
-  return (
-    text.length <= 253 &&
-    labels.every((label) => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(label)) &&
-    !/^\d+$/.test(labels.at(-1) ?? "")
-  );
 }
 
 function parseOrigin(text: string): string | Fault {
@@ -1315,22 +1337,12 @@ function parseLanguageTag(text: string): string | Fault {
   }
 }
 
-function parseHosts(text: string): readonly string[] | Fault {
-  const hosts: string[] = [];
-  for (const entry of text.split(",").map((part) => part.trim())) {
-    const wildcard = entry.startsWith("*.");
-    const url = URL.parse(`https://${wildcard ? entry.slice(2) : entry}`);
-    const isHostAlone = url !== null && url.href === `https://${url.host}/` && !/[/?#@\\]/.test(entry);
-    const host = url?.hostname ?? "";
-    if (!isHostAlone || !(isHost(host) || host.startsWith("["))) {
-      return new Fault("is not a list of host, host:port or *.example.com");
-    }
-    if (wildcard && (url.host !== host || isIP(host) !== 0 || host.startsWith("["))) {
-      return new Fault("has a wildcard before something other than a host name");
-    }
-    // URLs with the default port do not show it, so the entry would match nothing, or without it every port.
-    if (/:0*443$/.test(entry)) return new Fault("has the default port 443: write the host alone");
-    hosts.push(wildcard ? `*.${host}` : url.host);
+function parseLinkTargets(text: string): readonly string[] | Fault {
+  const targets: string[] = [];
+  for (const entry of text.split(",")) {
+    const parsedEntry = parseLinkTarget(entry.trim());
+    if (!parsedEntry.ok) return new Fault(parsedEntry.problem);
+    targets.push(parsedEntry.target);
   }
-  return hosts;
+  return targets;
 }

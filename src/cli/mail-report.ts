@@ -28,13 +28,13 @@ export function stateName(state: DeliveryState): string {
 export function renderDeliveries(deliveries: readonly Delivery[], widthLimit: number | undefined): string {
   const rows = deliveries.map((delivery) => [
     delivery.deliveryId,
-    timeText(dateOf(delivery.queueTime)),
+    timeText(dateOf(delivery.queueTime)).slice(0, "2026-11-22 14:05".length),
     stateName(delivery.state),
     String(delivery.attemptCount),
     delivery.recipient,
     delivery.reason,
   ]);
-  return renderTable(["ID", "QUEUED", "STATE", "TRIES", "TO", "REASON"], rows, widthLimit);
+  return renderTable(["ID", "QUEUED (UTC)", "STATE", "TRIES", "TO", "REASON"], rows, widthLimit);
 }
 
 /** What it is, and below all that happened to it. @param now what "next attempt" is told against */

@@ -1,6 +1,6 @@
 /** Calls of a running service, and what to tell people when one fails. */
 import { readFile } from "node:fs/promises";
-import { callFailure, type CallFailure } from "../client/call-failure.ts";
+import { callFailure, type CallFailure, type FieldViolation } from "../client/call-failure.ts";
 import {
   createCountersignClient,
   type ClientOptions,
@@ -88,7 +88,8 @@ function exitCodeOf({ code, reason, network }: CallFailure): number {
     case "deadline_exceeded":
       return EXIT_UNAVAILABLE;
     default:
-      return EXIT_FAILED;
+      // Without a reason it was not Countersign that answered.
+      return reason === undefined ? EXIT_UNAVAILABLE : EXIT_FAILED;
   }
 }
 
@@ -135,11 +136,13 @@ export function explain(failure: CallFailure, url: string): string {
     case "invalid_argument":
       return failure.violations.length === 0
         ? withRemedy(failure)
-        : failure.violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
+        : failure.violations.map(violationText).join("; ");
     case "deadline_exceeded":
       return reason === undefined
         ? `no answer from ${url} in time; the call may have been executed`
         : message;
+    case "canceled":
+      return reason === undefined ? brokenOff(url) : message;
     case "internal":
     case "unknown":
     case "data_loss":
@@ -156,13 +159,39 @@ export function explain(failure: CallFailure, url: string): string {
   }
 }
 
+/** `email.email: value must be a valid email address (missing '@')` */
+function violationText({ field, description }: FieldViolation): string {
+  return `${field}: ${description.replace(/ \| caused by: (?:mail: )?(.*)$/s, " ($1)")}`;
+}
+
+/** In the words of the command line, where those of the catalogue are for programs. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ADDRESS_SUPPRESSED:
+    "`countersign mail list --to <address>` shows what came back; `mail test --allow-suppressed` sends all the same.",
+  DELIVERY_ENDED: "SendEmailCode or ResendEmailCode mails another code.",
+  DELIVERY_NOT_FOUND: "`countersign mail list` has the ids.",
+  ORGANIZATION_NOT_FOUND: "Check the id after --organization.",
+  USER_ALREADY_EXISTS: "Choose another --user-id, or none.",
+  USERNAME_TAKEN: "Choose another --username; without one it is the address.",
+};
+
 /** ZITADEL's id, which ends many messages, tells more exactly than the reason what can be done. */
-function withRemedy({ message, reason }: CallFailure): string {
+function withRemedy({ message, reason = "" }: CallFailure): string {
+  const own = REMEDIES[reason];
+  if (own !== undefined) return `${message}. ${own}`;
   const known: readonly FailureDefinition[] = Object.values(failureCatalogue);
   const definition =
     known.find(({ id }) => id !== undefined && message.endsWith(`(${id})`)) ??
     known.find((each) => each.reason === reason);
   return definition === undefined ? message : `${message}. ${definition.remedy}`;
+}
+
+/** What is left of a call whose connection ended; which one of them is left to chance. */
+const BROKEN = /^(?:ERR_HTTP2|ECONNRESET|EPIPE|ERR_STREAM|HPE_)/;
+
+function brokenOff(url: string): string {
+  const isTls = url.startsWith("https:");
+  return `${url} broke the connection off: is it ${isTls ? "" : "https://, or "}something other than Countersign?`;
 }
 
 const UNTRUSTED = /CERT|SIGNATURE|ISSUER|^ERR_TLS/;
@@ -193,8 +222,5 @@ function explainNetwork(code: string, message: string, url: string): string {
   if (isTls && UNTRUSTED.test(code)) {
     return `the certificate at ${url} is not trusted (${code}): NODE_EXTRA_CA_CERTS=<file> names an authority of your own`;
   }
-  if (!isTls && /^(?:ERR_HTTP2|ECONNRESET|EPIPE|ERR_STREAM|HPE_)/.test(code)) {
-    return `${url} broke the connection off (${code}): is it https://, or something other than Countersign?`;
-  }
-  return `${url} cannot be called (${code}): ${message}`;
+  return BROKEN.test(code) ? brokenOff(url) : `${url} cannot be called (${code}): ${message}`;
 }

@@ -33,7 +33,9 @@
  *   retry of a marked row is its end.
  * - A sent mail may come back. Who learns of it reports it, and the row is `bounced`: the eighth state, and an end too.
  *
- * A row of kind "test" has no code and no user: only its time and a person's word end it unsent. All else is the same.
+ * A row of kind "test" has no code and no user; one of kind "notice", to an address that another took the place of, has no
+ * code, and no change of its user takes it back. Only its time and a person's word end such a row unsent. All else is
+ * the same.
  *
  * Every try that asked a relay, or should have, is written down with its settlement, relay by relay: what people read of
  * a delivery later (rpc/delivery-service.ts) is what was recorded here.
@@ -336,7 +338,7 @@ export class Dispatcher {
   }
 
   #userOf({ kind, userId }: ClaimedDelivery): Promise<UserState | undefined> {
-    return kind === "test" ? Promise.resolve(undefined) : this.#store.findUser(userId);
+    return kind === "code" ? this.#store.findUser(userId) : Promise.resolve(undefined);
   }
 
   #unsentEnd(delivery: ClaimedDelivery, user: UserState | undefined): UnsentEnd | undefined {
@@ -372,6 +374,7 @@ export class Dispatcher {
     const { deliveryId, userId, organizationId, recipient, urlTemplate, acceptLanguage } = delivery;
     const { queuedAtMs, expiresAtMs } = delivery;
     if (delivery.kind === "test") return testMailRequest(delivery);
+    if (delivery.kind === "notice") return noticeRequest(delivery);
     if (user === undefined) return { problem: "there is no such user" };
     let code: string;
     try {
@@ -530,20 +533,32 @@ function isDue(outcome: Outcome | undefined, nowMs: number): boolean {
 }
 
 function testMailRequest(delivery: ClaimedDelivery): MailRequest {
-  const { deliveryId, recipient, organizationId, queuedAtMs, expiresAtMs } = delivery;
-  const user: MailUser = {
-    userId: "",
+  const { deliveryId, recipient, queuedAtMs, expiresAtMs } = delivery;
+  const user = { ...namelessUser(delivery), preferredLanguage: TEST_MAIL_LANGUAGE };
+  return { kind: "test", deliveryId, recipient, user, code: TEST_MARK, link: "", queuedAtMs, expiresAtMs };
+}
+
+/** Says what its row says: by now the user may have another name, or another language, or none. */
+function noticeRequest(delivery: ClaimedDelivery): MailRequest {
+  const { deliveryId, recipient, newAddress, acceptLanguage, queuedAtMs, expiresAtMs } = delivery;
+  const user = namelessUser(delivery);
+  const common = { deliveryId, recipient, user, acceptLanguage, queuedAtMs, expiresAtMs };
+  return { ...common, kind: "notice", code: "", link: "", newAddress };
+}
+
+function namelessUser({ userId, organizationId, queuedAtMs }: ClaimedDelivery): MailUser {
+  return {
+    userId,
     organizationId,
     username: "",
     givenName: "",
     familyName: "",
     nickName: "",
     displayName: "",
-    preferredLanguage: TEST_MAIL_LANGUAGE,
+    preferredLanguage: "",
     createdAtMs: queuedAtMs,
     changedAtMs: queuedAtMs,
   };
-  return { kind: "test", deliveryId, recipient, user, code: TEST_MARK, link: "", queuedAtMs, expiresAtMs };
 }
 
 function mailUserOf(userId: string, { organizationId, username, profile, email, ...state }: UserState) {

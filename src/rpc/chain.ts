@@ -4,10 +4,20 @@
  * Authentication comes before everything, so a caller without a token learns nothing about the request; validation comes
  * before any rule of the domain. Errors leave the chain as ConnectErrors, mapped here and nowhere else.
  */
-import { getOption, hasOption, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
+import {
+  getOption,
+  hasOption,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  type Message,
+} from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
+import { AccessService } from "../../gen/countersign/v1/access_service_pb.ts";
 import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
+import { EventService } from "../../gen/countersign/v1/event_service_pb.ts";
 import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
+import { OrganizationService } from "../../gen/countersign/v1/organization_service_pb.ts";
 import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { Authenticator } from "../access/authenticator.ts";
@@ -28,6 +38,16 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** But for what waits until something happens: longer than it waits itself. */
 const WAITING_TIMEOUT_MS = 65_000;
 const WAITING_METHODS: ReadonlySet<DescMethod> = new Set([InboxService.method.waitForMail]);
+
+/** Those whose requests have rules. */
+const CHECKED_SERVICES: readonly DescService[] = [
+  UserService,
+  DeliveryService,
+  InboxService,
+  EventService,
+  OrganizationService,
+  AccessService,
+];
 
 /** ZITADEL's option value for "any valid token; finer checks follow in the command". */
 const AUTHENTICATED = "authenticated";
@@ -55,7 +75,7 @@ export class Chain {
   constructor({ authenticator, callLog }: ChainOptions) {
     this.#authenticator = authenticator;
     this.#callLog = callLog;
-    for (const { methods } of [UserService, DeliveryService, InboxService]) {
+    for (const { methods } of CHECKED_SERVICES) {
       for (const { input } of methods) this.#rules.compile(input);
     }
   }
@@ -118,6 +138,7 @@ export class Chain {
   closed(call: StreamCall, error: unknown): ConnectError;
   closed(call: StreamCall, ...[error]: [error?: unknown]): ConnectError | undefined {
     const mapped = error === undefined ? undefined : toConnectError(error, call.requestId);
+    if (mapped !== undefined) addRetryHint(mapped, call.format);
     this.#callLog.ended(call, mapped);
     return mapped;
   }

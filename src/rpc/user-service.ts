@@ -74,7 +74,7 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
     const verification = verificationIn(command)?.kind;
     const mail =
       verification === "send" ? { acceptLanguage: call.headers.get("accept-language") ?? "" } : null;
-    const { env: withCode, code } = environments.withNewCode(call.caller, command.userId, mail);
+    const { env: withCode, code } = environments.withNewCode(call.caller, command.userId, mail, call);
     const env = changesAddress(command)
       ? environments.withNotice(withCode, call.headers.get("accept-language") ?? "")
       : withCode;
@@ -108,7 +108,7 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
   }
 
   async function runLifeCycle(type: LifeCycleCommandType, userId: string, call: Call) {
-    const reply = await store.execute({ type, userId }, environments.plain(call.caller));
+    const reply = await store.execute({ type, userId }, environments.plain(call.caller, call));
     return { details: wireDetails(reply.details) };
   }
 
@@ -135,7 +135,7 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
     async verifyEmail({ userId, verificationCode }, call) {
       const candidates = environments.candidateMacs(userId, verificationCode);
       const command: UserCommand = { type: "email.verify", userId, candidates, client: clientOf(call) };
-      const reply = await store.execute(command, environments.plain(call.caller));
+      const reply = await store.execute(command, environments.plain(call.caller, call));
       return { details: wireDetails(reply.details) };
     },
 

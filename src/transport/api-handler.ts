@@ -217,11 +217,13 @@ export class ApiHandler {
       const httpStatus = response.headersSent ? response.statusCode : CLIENT_GONE_STATUS;
       this.#callLog.page({ ...arrival, path, verb, httpStatus });
     });
-    servePage(page, request, response, arrival.clientAddress).catch((error: unknown) => {
-      if (error instanceof ClientGoneError) return;
-      this.#logger.error({ err: error, requestId }, "a page failed");
-      this.#unary.refuse(exchange, toConnectError(error, requestId), requestId);
-    });
+    servePage(page, request, response, { address: arrival.clientAddress, requestId }).catch(
+      (error: unknown) => {
+        if (error instanceof ClientGoneError) return;
+        this.#logger.error({ err: error, requestId }, "a page failed");
+        this.#unary.refuse(exchange, toConnectError(error, requestId), requestId);
+      },
+    );
   }
 
   /** Refuses in REST's shape what never becomes a call. */

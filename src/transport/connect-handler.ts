@@ -189,7 +189,8 @@ export function routerOptions(options: CallOptions, sources: CallSources): Conne
 }
 
 export function addServices(router: ConnectRouter, options: Pick<CallOptions, "chain" | "services">): void {
-  for (const service of options.services.services) router.service(service, implementationOf(service, options));
+  for (const service of options.services.services)
+    router.service(service, implementationOf(service, options));
 }
 
 function implementationOf(
@@ -204,7 +205,10 @@ function implementationOf(
         handler(request, callOf(values.get(CALL)));
     } else if (isServerStreaming(method)) {
       const handler = services.streamHandlerOf(method);
-      implementation[method.localName] = async function* answer(request: Message, { values }: HandlerContext) {
+      implementation[method.localName] = async function* answer(
+        request: Message,
+        { values }: HandlerContext,
+      ) {
         const call = callOf(values.get(STREAM_CALL));
         chain.admit(call, request);
         yield* handler(request, call);
@@ -220,7 +224,12 @@ function callOf<AnyCall>(call: AnyCall | undefined): AnyCall {
 }
 
 function throughChain(
-  { chain, services, limits: { maxTimeoutMs }, messageTimeoutMs = LISTENER_LIMITS.answerTimeoutMs }: CallOptions,
+  {
+    chain,
+    services,
+    limits: { maxTimeoutMs },
+    messageTimeoutMs = LISTENER_LIMITS.answerTimeoutMs,
+  }: CallOptions,
   { waiting = new Map(), watchesOver }: CallSources,
 ): Interceptor {
   return (next) => async (request) => {

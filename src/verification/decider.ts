@@ -8,6 +8,8 @@
  */
 import type { Environment } from "./environment.ts";
 import type { Failure } from "./failures.ts";
+import type { OrganizationSettings } from "./organization-settings.ts";
+import type { ServiceAccountState } from "./service-account.ts";
 import type { SuppressionKey } from "./suppression.ts";
 import type { Details } from "./user/commands.ts";
 
@@ -39,6 +41,7 @@ export interface EventPlace {
 export type FactKey =
   | { readonly kind: "claim"; readonly claim: ClaimKey }
   | { readonly kind: "organization"; readonly organizationId: string }
+  | { readonly kind: "serviceAccount"; readonly serviceAccountId: string }
   | { readonly kind: "bucket"; readonly bucket: string }
   | { readonly kind: "suppression"; readonly suppression: SuppressionKey }
   | { readonly kind: "reply"; readonly scope: string };
@@ -52,8 +55,10 @@ export interface ClaimKey {
 export interface Facts {
   /** Id of the aggregate that holds the claim, by `claimText`. */
   readonly claims: ReadonlyMap<string, string>;
-  /** The organizations asked for that exist. */
-  readonly organizations: ReadonlySet<string>;
+  /** The organizations asked for that exist, and what they are set to. */
+  readonly organizations: ReadonlyMap<string, OrganizationSettings>;
+  /** The service accounts asked for that there are or were. */
+  readonly serviceAccounts: ReadonlyMap<string, ServiceAccountState>;
   /** The buckets asked for, but for those that never were or are over. */
   readonly buckets: ReadonlyMap<string, BucketUse>;
   /** The addresses asked for that take no mail, by `suppressionText`. */

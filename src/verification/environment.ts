@@ -61,11 +61,21 @@ export const MAX_ACCEPT_LANGUAGE_LENGTH = 200;
 /** For the mail to an address that is replaced. */
 export type NewNotice = Pick<NewDelivery, "deliveryId" | "acceptLanguage">;
 
+/** Where an event came from, beside its editor. */
+export interface EventOrigin {
+  /** Answered as `x-request-id`, and found in the log. */
+  readonly requestId?: string;
+  /** IP address of the client; only where the operator wants it kept. */
+  readonly clientAddress?: string;
+}
+
 export interface Environment {
   /** Milliseconds since the Unix epoch. */
   readonly nowMs: number;
   readonly policy: Policy;
   readonly caller: Caller;
+  /** What the events say of the request; absent for what Countersign does by itself. */
+  readonly origin?: EventOrigin;
   /** IP address that the call came from; absent or "" where unknown. */
   readonly clientAddress?: string;
   /** Present for every command that may issue a code. */

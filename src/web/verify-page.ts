@@ -12,7 +12,12 @@ export type VerifyOutcome = "verified" | "refused" | "unavailable";
 
 export interface VerifyPageOptions {
   /** Submits a code for a user; whoever holds the code may. @param clientAddress IP address, for the limits */
-  readonly verify: (userId: string, code: string, clientAddress: string) => Promise<VerifyOutcome>;
+  readonly verify: (
+    userId: string,
+    code: string,
+    clientAddress: string,
+    requestId?: string,
+  ) => Promise<VerifyOutcome>;
 }
 
 const FORM_TYPE = "application/x-www-form-urlencoded";
@@ -20,7 +25,10 @@ const FORM_TYPE = "application/x-www-form-urlencoded";
 /** Serves GET, HEAD and POST /verify. */
 export function createVerifyPage({
   verify,
-}: VerifyPageOptions): (request: Request, peer: { readonly address: string }) => Promise<Response> {
+}: VerifyPageOptions): (
+  request: Request,
+  peer: { readonly address: string; readonly requestId?: string },
+) => Promise<Response> {
   return async (request, peer) => {
     if (request.method === "GET" || request.method === "HEAD") {
       const { userId, code } = fieldsOf(new URL(request.url).searchParams);
@@ -55,7 +63,7 @@ export function createVerifyPage({
     const { userId, code } = fieldsOf(new URLSearchParams(await request.text()));
     if (userId === "") return incompleteLink(request);
     if (code === "") return missingCode(request, userId);
-    return answers[await verify(userId, code, peer.address)](request, userId, code);
+    return answers[await verify(userId, code, peer.address, peer.requestId)](request, userId, code);
   };
 }
 

@@ -47,10 +47,13 @@ export class JwtIssuer {
   };
   /** How often the keys were asked for. */
   requests = 0;
+  /** Claim `iss` of its tokens, and the origin of its keys. */
+  readonly issuer: string;
   readonly #server: Server;
 
   private constructor(server: Server, keys: SigningKey[]) {
     this.#server = server;
+    this.issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     this.keys = keys;
     server.on("request", (_request, response) => {
       this.requests += 1;
@@ -62,10 +65,6 @@ export class JwtIssuer {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     return new JwtIssuer(server, keys.length > 0 ? keys : [await newSigningKey("first")]);
-  }
-
-  get issuer(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   get jwksUrl(): string {

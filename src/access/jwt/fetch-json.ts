@@ -27,7 +27,8 @@ async function readText(answer: Response, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   // Leaving the loop cancels the rest of the body.
-  for await (const chunk of answer.body ?? []) {
+  const body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> = answer.body ?? [];
+  for await (const chunk of body) {
     bytes += chunk.length;
     if (bytes > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`);
     chunks.push(chunk);

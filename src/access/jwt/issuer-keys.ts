@@ -27,7 +27,12 @@ import { failure, FailureError } from "../../verification/failures.ts";
 import { fetchJson } from "./fetch-json.ts";
 
 type FindKey = ReturnType<typeof createLocalJWKSet>;
-export type PublicKey = Awaited<ReturnType<FindKey>>;
+
+export interface FoundKey {
+  readonly key: Awaited<ReturnType<FindKey>>;
+  /** Of the keys that it is one of. */
+  readonly version: number;
+}
 
 export interface IssuerKeysOptions {
   /** Of the JWK Set; may hold a token, so it is never logged. */
@@ -94,7 +99,7 @@ export class IssuerKeys {
    * @throws FailureError JWT_KEYS_UNAVAILABLE
    * @throws JWKSNoMatchingKey, or another error of jose, when there is no such key, or more than one, or an unusable one
    */
-  async find(header: JWSHeaderParameters): Promise<PublicKey> {
+  async find(header: JWSHeaderParameters): Promise<FoundKey> {
     const known = await this.#look(header);
     if (known !== undefined) return known;
     if (this.#fetching === undefined && this.#restMs() > 0) throw this.#unknown();
@@ -104,9 +109,12 @@ export class IssuerKeys {
     throw this.#unknown();
   }
 
-  async #look({ alg, kid }: JWSHeaderParameters): Promise<PublicKey | undefined> {
+  async #look({ alg = "", kid }: JWSHeaderParameters): Promise<FoundKey | undefined> {
+    // Importing a key takes its time, in which the set may be replaced.
+    const version = this.#version;
     try {
-      return await this.#findInSet?.({ alg: alg ?? "", ...(kid !== undefined && { kid }) });
+      const key = await this.#findInSet?.({ alg, ...(kid !== undefined && { kid }) });
+      return key && { key, version };
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey) return undefined;
       throw error;

@@ -34,7 +34,8 @@ export class JwtCallers {
     if (subject === undefined) return undefined;
     const account = await this.#store.findServiceAccount(subject);
     if (account !== undefined) {
-      const { organizationId, roles } = account;
+      const { organizationId, roles, status } = account;
+      if (status !== "active") return undefined;
       return { kind: "principal", userId: subject, organizationId, grants: grantsOf(roles) };
     }
     const user = await this.#store.findUser(subject);

@@ -54,8 +54,8 @@ export const JWT_ALGORITHMS: readonly string[] = [
   "Ed25519",
 ];
 
-/** By how much the clocks of issuer and service may differ. */
-export const CLOCK_SKEW_MS = 30_000;
+/** By how much the clocks of issuer and service may differ, in seconds. */
+export const CLOCK_SKEW_S = 30;
 /** In characters, of which each is a byte. */
 export const MAX_JWT_LENGTH = 8_192;
 const MAX_REMEMBERED = 10_000;
@@ -73,9 +73,9 @@ export function looksLikeJwt(token: string): boolean {
 
 interface Remembered {
   readonly subject: string;
-  /** The first moment that is too late, and the first that is not too early, clock skew included. */
-  readonly untilMs: number;
-  readonly fromMs: number;
+  /** Claims, in seconds since the Unix epoch (RFC 7519 section 2, NumericDate). */
+  readonly exp: number;
+  readonly nbf: number;
 }
 
 export class JwtVerifier {
@@ -104,29 +104,30 @@ export class JwtVerifier {
     const digest = hash("sha256", token, "base64url");
     const remembered = this.#remembered.get(digest);
     if (remembered === undefined) return this.#check(token, digest);
-    const nowMs = this.#options.nowMs();
-    if (nowMs >= remembered.fromMs && nowMs < remembered.untilMs) return remembered.subject;
-    if (nowMs >= remembered.untilMs) this.#remembered.delete(digest);
-    return undefined;
+    // In whole seconds, as jose does: or a token could be valid, and a moment later not yet.
+    const now = Math.floor(this.#options.nowMs() / 1_000);
+    const isExpired = remembered.exp <= now - CLOCK_SKEW_S;
+    if (isExpired) this.#remembered.delete(digest);
+    return isExpired || remembered.nbf > now + CLOCK_SKEW_S ? undefined : remembered.subject;
   }
 
   async #check(token: string, digest: string): Promise<string | undefined> {
     const { issuer, audiences, keys, nowMs, logger } = this.#options;
     try {
-      let version = keys.version;
+      let version = 0;
       const { payload, protectedHeader } = await jwtVerify(
         token,
         async (header) => {
-          const key = await keys.find(header);
-          version = keys.version;
-          return key;
+          const found = await keys.find(header);
+          version = found.version;
+          return found.key;
         },
         {
           algorithms: [...JWT_ALGORITHMS],
           issuer,
           audience: [...audiences],
           requiredClaims: ["exp", "sub"],
-          clockTolerance: CLOCK_SKEW_MS / 1_000,
+          clockTolerance: CLOCK_SKEW_S,
           currentDate: new Date(nowMs()),
         },
       );
@@ -134,7 +135,10 @@ export class JwtVerifier {
       if (typ !== undefined && !ACCESS_TOKEN_TYPE.test(typ)) throw new Error("the type is not JWT or at+jwt");
       const subject = subjectIn(payload);
       this.#forgetWithOtherKeys();
-      if (version === this.#version) this.#remembered.set(digest, { subject, ...timesOf(payload) });
+      if (version === this.#version) {
+        const { exp = 0, nbf = -Infinity } = payload;
+        this.#remembered.set(digest, { subject, exp, nbf });
+      }
       return subject;
     } catch (error) {
       if (error instanceof FailureError) throw error;
@@ -154,11 +158,6 @@ export class JwtVerifier {
 function subjectIn({ sub }: JWTPayload): string {
   if (typeof sub !== "string" || sub === "") throw new Error("the subject is no text, or empty");
   return sub;
-}
-
-/** RFC 7519 section 2, NumericDate: seconds, maybe with a fraction. */
-function timesOf({ exp = 0, nbf = -Infinity }: JWTPayload): Pick<Remembered, "untilMs" | "fromMs"> {
-  return { untilMs: exp * 1_000 + CLOCK_SKEW_MS, fromMs: nbf * 1_000 - CLOCK_SKEW_MS };
 }
 
 /** jose's errors name claims and parameters, and never quote their values. */

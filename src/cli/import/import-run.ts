@@ -147,6 +147,8 @@ export function createImportRun(options: ImportOptions): ImportRun {
   let isSaving = false;
 
   function saveNow(): Promise<void> {
+    // A checkpoint of nothing would only be in the way.
+    if (counts.added + counts.alreadyThere + counts.rejected === 0) return saving;
     isSaving = true;
     saving = saving
       .then(async () => {

@@ -1,7 +1,7 @@
 /** How the database file is opened: for the one writer, and for readers. */
 import Database from "better-sqlite3";
 
-const BUSY_TIMEOUT_MS = 5_000;
+export const BUSY_TIMEOUT_MS = 5_000;
 const CACHE_KIBIBYTES = 64 * 1024;
 /** Pages between checkpoints: 16 MiB of log, so that a checkpoint is rare and still short. */
 const CHECKPOINT_PAGES = 4_096;

@@ -125,6 +125,8 @@ export class DeliveryChanges {
 
   #noteBounce(row: Row, { deliveryId, bounce, by }: Change<"bounce">, nowMs: number): ChangeEffect {
     const { log, suppressions } = this.#options;
+    // Erased with its user: what the report says may name the address again.
+    if (row.recipient === "") return refused("DELIVERY_NOT_FOUND");
     const isKnown = log
       .read(row.row)
       .some(

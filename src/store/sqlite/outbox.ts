@@ -93,7 +93,13 @@ export class Outbox {
 
   add(entry: OutboxEntry, nowMs: number): void {
     const { kind = "code", sealedCode, newAddress = "" } = entry;
-    this.#insert.run({ ...entry, kind, sealedCode: sealedCode === "" ? null : sealedCode, newAddress, nowMs });
+    this.#insert.run({
+      ...entry,
+      kind,
+      sealedCode: sealedCode === "" ? null : sealedCode,
+      newAddress,
+      nowMs,
+    });
   }
 
   addTest(mail: TestMail, nowMs: number): void {

@@ -6,7 +6,13 @@
  * durability in doubt and the process must end.
  */
 import type { Database, Statement } from "better-sqlite3";
-import { aggregateOf, deciderOf, type AggregateId, type Command } from "../../verification/aggregates.ts";
+import {
+  aggregateOf,
+  deciderOf,
+  type AggregateId,
+  type AggregateType,
+  type Command,
+} from "../../verification/aggregates.ts";
 import type { Caller } from "../../verification/caller.ts";
 import {
   claimText,
@@ -19,6 +25,9 @@ import {
   type KeptReply,
 } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
+import type { OrganizationSettings } from "../../verification/organization-settings.ts";
+import type { OrganizationState } from "../../verification/organization.ts";
+import type { ServiceAccountState } from "../../verification/service-account.ts";
 import { suppressionText } from "../../verification/suppression.ts";
 import type { UserState } from "../../verification/user/state.ts";
 import type { CancelRequest, MaintenanceTask } from "../store.ts";
@@ -27,6 +36,7 @@ import { sqliteCode } from "./connection.ts";
 import { DeliveryChanges } from "./delivery-changes.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
+import { Erasure } from "./erasure.ts";
 import { Outbox } from "./outbox.ts";
 import { Projections } from "./projections.ts";
 import { ReplyTable } from "./reply-table.ts";
@@ -43,11 +53,13 @@ export class Writer {
   readonly #projections: Projections;
   readonly #buckets: BucketTable;
   readonly #replies: ReplyTable;
+  readonly #erasure: Erasure;
   readonly #statements: ReturnType<typeof prepare>;
   #position: number;
   #queuedMail = false;
   #changedUsers: string[] = [];
   #cancelRequests: CancelRequest[] = [];
+  #erasedMails = false;
 
   constructor(database: Database) {
     this.#database = database;
@@ -65,6 +77,7 @@ export class Writer {
     this.#projections = new Projections(database);
     this.#buckets = new BucketTable(database);
     this.#replies = new ReplyTable(database);
+    this.#erasure = new Erasure(database);
     this.#statements = prepare(database);
     this.#position = this.#lastPosition();
   }
@@ -74,6 +87,7 @@ export class Writer {
     this.#queuedMail = false;
     this.#changedUsers = [];
     this.#cancelRequests = [];
+    this.#erasedMails = false;
     this.#buckets.begin();
     let committing = false;
     try {
@@ -82,6 +96,7 @@ export class Writer {
       this.#buckets.write();
       committing = true;
       commit.run();
+      this.#erasure.emptyLog();
       return {
         kind: "committed",
         results,
@@ -90,6 +105,7 @@ export class Writer {
           queuedMail: this.#queuedMail,
           changedUsers: this.#changedUsers,
           cancelRequests: this.#cancelRequests,
+          erasedMails: this.#erasedMails,
         },
       };
     } catch (thrown) {
@@ -156,8 +172,23 @@ export class Writer {
   }
 
   /** @returns whether there is more to do */
-  #maintain({ kind, nowMs }: MaintenanceTask): boolean {
-    return kind === "pruneReplies" ? this.#replies.prune(nowMs) : this.#buckets.prune(nowMs);
+  #maintain(task: MaintenanceTask): boolean {
+    switch (task.kind) {
+      case "pruneReplies":
+        return this.#replies.prune(task.nowMs);
+      case "pruneBuckets":
+        return this.#buckets.prune(task.nowMs);
+      case "eraseUsers": {
+        const { more, mails } = this.#erasure.erase(task.removedBeforeMs, task.nowMs);
+        if (mails) this.#erasedMails = true;
+        return more;
+      }
+      case "recordTokenUses":
+        for (const { tokenId, usedAtMs } of task.uses) {
+          this.#statements.noteTokenUse.run({ tokenId, usedAtMs });
+        }
+        return false;
+    }
   }
 
   #execute(command: Command, env: Environment): WriteResult {
@@ -184,13 +215,18 @@ export class Writer {
   }
 
   #findUser(userId: string): UserState | undefined {
-    const row = this.#statements.selectAggregate.get("user", userId) as { state: string } | undefined;
-    return row && (JSON.parse(row.state) as UserState);
+    return this.#find<UserState>("user", userId);
+  }
+
+  #find<State extends AggregateHead>(type: AggregateType, id: string): State | undefined {
+    const row = this.#statements.selectAggregate.get(type, id) as { state: string } | undefined;
+    return row && (JSON.parse(row.state) as State);
   }
 
   #facts(keys: readonly FactKey[], nowMs: number): Facts {
     const claims = new Map<string, string>();
-    const organizations = new Set<string>();
+    const organizations = new Map<string, OrganizationSettings>();
+    const serviceAccounts = new Map<string, ServiceAccountState>();
     const buckets = new Map<string, BucketUse>();
     const suppressions = new Set<string>();
     const replies = new Map<string, KeptReply>();
@@ -201,9 +237,11 @@ export class Writer {
           | undefined;
         if (row !== undefined) claims.set(claimText(key.claim), row.aggregate_id);
       } else if (key.kind === "organization") {
-        if (this.#statements.selectAggregate.get("organization", key.organizationId) !== undefined) {
-          organizations.add(key.organizationId);
-        }
+        const found = this.#find<OrganizationState>("organization", key.organizationId);
+        if (found !== undefined) organizations.set(key.organizationId, found.settings);
+      } else if (key.kind === "serviceAccount") {
+        const found = this.#find<ServiceAccountState>("service_account", key.serviceAccountId);
+        if (found !== undefined) serviceAccounts.set(key.serviceAccountId, found);
       } else if (key.kind === "suppression") {
         if (this.#suppressions.has(key.suppression)) suppressions.add(suppressionText(key.suppression));
       } else if (key.kind === "reply") {
@@ -214,7 +252,7 @@ export class Writer {
         if (use !== undefined) buckets.set(key.bucket, use);
       }
     }
-    return { claims, organizations, buckets, suppressions, replies };
+    return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
   }
 
   #record(
@@ -245,6 +283,9 @@ export class Writer {
         env.origin?.requestId ?? null,
         env.origin?.clientAddress ?? null,
       );
+      if (aggregate.type === "user" && event.type === "user.removed") {
+        this.#erasure.note(aggregate.id, env.nowMs);
+      }
       previous = this.#position;
     }
     if (decision.events.length > 0) {
@@ -326,6 +367,7 @@ function prepare(
   | "selectClaim"
   | "takeClaim"
   | "releaseClaim"
+  | "noteTokenUse"
   | "selectMetadata"
   | "insertMetadata"
   | "upsertMetadata"
@@ -356,6 +398,10 @@ function prepare(
     selectClaim: sql("SELECT aggregate_id FROM claims WHERE scope = ? AND value = ?"),
     takeClaim: sql("INSERT INTO claims (scope, value, aggregate_id) VALUES (?, ?, ?)"),
     releaseClaim: sql("DELETE FROM claims WHERE scope = ? AND value = ? AND aggregate_id = ?"),
+    noteTokenUse: sql(
+      `UPDATE access_tokens SET last_used_at_ms = @usedAtMs
+       WHERE token_id = @tokenId AND (last_used_at_ms IS NULL OR last_used_at_ms < @usedAtMs)`,
+    ),
     selectMetadata: sql("SELECT value FROM metadata WHERE key = ?"),
     insertMetadata: sql("INSERT INTO metadata (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"),
     upsertMetadata: sql(

@@ -7,6 +7,8 @@
  * the user, which would be the next thing to do for whoever has something to hide. So it holds all that it says: when, and
  * the new address, masked, for the old mailbox may be somebody else's by now; and the language, as it was before.
  * An address that takes no mail gets none, and holds nobody up.
+ *
+ * The operator's policy switches notices on; an organization may switch them off for its own users.
  */
 import type { FactKey, Facts, OutboxEntry } from "../decider.ts";
 import { MAX_ACCEPT_LANGUAGE_LENGTH, type Environment } from "../environment.ts";
@@ -21,7 +23,8 @@ export const NOTICE_LIFE_MS = 3 * 24 * 60 * 60 * 1_000;
 /** What has to be known to decide on a notice, for commands that may change the address. */
 export function noticeNeeds(state: UserState, env: Environment): readonly FactKey[] {
   if (env.policy.addressChangeNotice !== true || !state.email.isVerified) return [];
-  return [suppressionNeed(state.organizationId, state.email.address)];
+  const { organizationId, email } = state;
+  return [{ kind: "organization", organizationId }, suppressionNeed(organizationId, email.address)];
 }
 
 /** The mail to the old address, if there is to be one. */
@@ -36,6 +39,7 @@ export function addressNotice(
   if (env.policy.addressChangeNotice !== true || !isVerified) return [];
   // Other letters in another case reach the same mailbox, as good as always.
   if (address.toLowerCase() === newAddress.toLowerCase()) return [];
+  if (facts.organizations.get(organizationId)?.notices === false) return [];
   if (facts.suppressions.has(suppressionText({ organizationId, address }))) return [];
   const { newNotice, nowMs } = env;
   if (newNotice === undefined) {

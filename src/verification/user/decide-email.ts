@@ -9,6 +9,7 @@ import { addressNotice } from "./address-notice.ts";
 import type { CodeVerification, EmailChange, UserCommand, UserReply, Verification } from "./commands.ts";
 import { checkEmailPermission, type Owner } from "./email-permission.ts";
 import type { UserEvent } from "./events.ts";
+import { linkHostProblem } from "./organization-links.ts";
 import { replyAfter } from "./reply.ts";
 import { exists, type UserState } from "./state.ts";
 
@@ -27,7 +28,7 @@ export function decideSetEmail(
   command: Extract<UserCommand, { type: "email.set" }>,
   env: Environment,
 ): UserDecision {
-  const refused = checkEmailCall(state, command.userId, command.verification, env);
+  const refused = checkEmailCall(state, command.userId, command.verification, facts, env);
   if (refused !== undefined) return refuse(refused);
   const parsed = parseAddress(command.address);
   if (!parsed.ok) return refuse(parsed.failure);
@@ -45,7 +46,7 @@ export function decideSendCode(
   command: Extract<UserCommand, { type: "email.sendCode" }>,
   env: Environment,
 ): UserDecision {
-  const refused = checkEmailCall(state, command.userId, command.verification, env);
+  const refused = checkEmailCall(state, command.userId, command.verification, facts, env);
   return refused === undefined ? issueCode(state, facts, command, env) : refuse(refused);
 }
 
@@ -55,7 +56,7 @@ export function decideResendCode(
   command: Extract<UserCommand, { type: "email.resendCode" }>,
   env: Environment,
 ): UserDecision {
-  const refused = checkEmailCall(state, command.userId, command.verification, env);
+  const refused = checkEmailCall(state, command.userId, command.verification, facts, env);
   if (refused !== undefined) return refuse(refused);
   if (state.code === null) return refuse(failure("NO_CODE_TO_RESEND"));
   return issueCode(state, facts, command, env);
@@ -70,7 +71,8 @@ export function firstEmailEvents(
 ):
   | (EmailChanges & { ok: true; readonly address: string })
   | { readonly ok: false; readonly failure: Failure } {
-  const badTemplate = templateProblem(change.verification, env);
+  const badTemplate =
+    templateProblem(change.verification, owner, env) ?? linkHostProblem(change.verification, owner, facts);
   if (badTemplate !== undefined) return { ok: false, failure: badTemplate };
   const parsed = parseAddress(change.address);
   if (!parsed.ok) return parsed;
@@ -87,7 +89,7 @@ export function decideUpdateEmail(
   change: EmailChange & { readonly userId: string },
   env: Environment,
 ): EmailChanges {
-  const refused = checkEmailCall(state, change.userId, change.verification, env);
+  const refused = checkEmailCall(state, change.userId, change.verification, facts, env);
   if (refused !== undefined) return { ok: false, failure: refused };
   const parsed = parseAddress(change.address);
   if (!parsed.ok) return parsed;
@@ -110,20 +112,30 @@ function checkEmailCall(
   state: UserState,
   userId: string,
   verification: Verification,
+  facts: Facts,
   env: Environment,
 ): Failure | undefined {
-  const badTemplate = templateProblem(verification, env);
+  const owner = { userId, organizationId: state.organizationId };
+  const badTemplate = templateProblem(verification, owner, env);
   if (badTemplate !== undefined) return badTemplate;
   if (userId === "") return failure("EMAIL_USER_ID_MISSING");
   if (!exists(state)) return failure("EMAIL_NOT_FOUND");
   if (state.status === "initial") return failure("USER_NOT_INITIALISED");
-  return checkEmailPermission(env.caller, verification, { userId, organizationId: state.organizationId });
+  return checkEmailPermission(env.caller, verification, owner) ?? linkHostProblem(verification, owner, facts);
 }
 
-/** Known before anything is read, so it comes first in every call that carries a template. */
-export function templateProblem(verification: Verification, env: Environment): Failure | undefined {
+/**
+ * Comes first in every call that carries a template.
+ *
+ * @param owner of an unknown user, no more than its id
+ */
+export function templateProblem(
+  verification: Verification,
+  owner: Owner,
+  env: Environment,
+): Failure | undefined {
   if (verification.kind !== "send" || verification.urlTemplate === undefined) return undefined;
-  const checked = checkLinkTemplate(verification.urlTemplate, env.policy.links);
+  const checked = checkLinkTemplate(verification.urlTemplate, env.policy.links, owner);
   return checked.ok ? undefined : checked.failure;
 }
 

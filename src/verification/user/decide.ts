@@ -105,15 +105,11 @@ function decideUpdate(
   command: Extract<UserCommand, { type: "user.update" }>,
   env: Environment,
 ): UserDecision {
-  const badTemplate = command.email && templateProblem(command.email.verification, env);
+  const owner = { userId: command.userId, organizationId: state.organizationId };
+  const badTemplate = command.email && templateProblem(command.email.verification, owner, env);
   if (badTemplate !== undefined) return refuse(badTemplate);
   if (!exists(state)) return refuse(failure("UPDATE_USER_NOT_FOUND"));
-  const denied = checkPermission(
-    env.caller,
-    "user.write",
-    { organizationId: state.organizationId, userId: command.userId },
-    "allowed",
-  );
+  const denied = checkPermission(env.caller, "user.write", owner, "allowed");
   if (denied !== undefined) return refuse(denied);
 
   const events: UserEvent[] = [];

@@ -5,6 +5,7 @@ import { suppressionNeed } from "../suppression.ts";
 import { noticeNeeds } from "./address-notice.ts";
 import { attemptNeeds } from "./attempts.ts";
 import type { UserCommand, Verification } from "./commands.ts";
+import { linkHostNeeds } from "./organization-links.ts";
 import type { UserState } from "./state.ts";
 
 export function needs(state: UserState, command: UserCommand, env: Environment): readonly FactKey[] {
@@ -45,9 +46,10 @@ export function needs(state: UserState, command: UserCommand, env: Environment):
   }
 }
 
-/** Whether the address takes mail matters only to who wants one sent. */
+/** Whether the address takes mail, and where links may lead, matters only to who wants one sent. */
 function mailNeeds(organizationId: string, address: string, verification: Verification): readonly FactKey[] {
-  return verification.kind === "send" ? [suppressionNeed(organizationId, address.trim())] : [];
+  if (verification.kind !== "send") return [];
+  return [suppressionNeed(organizationId, address.trim()), ...linkHostNeeds(organizationId, verification)];
 }
 
 /** The username asked for, or the address where none is. */
