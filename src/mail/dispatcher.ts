@@ -68,6 +68,7 @@ import { ClaimWindow } from "./claim-window.ts";
 import { unsentEnd, type UnsentEnd } from "./freshness.ts";
 import { HandOver } from "./hand-over.ts";
 import type { MailGateway } from "./mail-gateway.ts";
+import { mailLookOf, type MailLook } from "./mail-look.ts";
 import type { SendOutcome } from "./mail-transport.ts";
 import { TEST_MAIL_LANGUAGE, TEST_MARK } from "./messages/test-mail.ts";
 import type { MailRequest, MailUser } from "./message.ts";
@@ -316,6 +317,7 @@ export class Dispatcher {
 
   /** Checks, hands over, and looks again whenever the mail was withdrawn. */
   async #attempt(flight: Flight): Promise<Ending> {
+    const look = await this.#lookOf(flight.delivery);
     while (this.#isRunning && !this.#isLate(flight)) {
       const { delivery } = flight;
       const handOver = new HandOver(() => this.#isLive(flight));
@@ -328,13 +330,18 @@ export class Dispatcher {
       if ("problem" in request) return { outcome: { state: "failed", problem: request.problem } };
       const startedAtMs = this.#environments.nowMs();
       handOver.foundLive(this.#livesForMs(flight, startedAtMs));
-      const sent = await this.#gateway.deliver(request, handOver);
+      const sent = await this.#gateway.deliver({ ...request, ...(look !== undefined && { look }) }, handOver);
       if (sent.kind === "withdrawn") continue;
       const { tries, messageId } = sent;
       const tried = { startedAtMs, tries, ...(messageId !== undefined && { messageId }) };
       return { outcome: this.#outcomeOf(flight, sent), tried };
     }
     return { outcome: RELEASED };
+  }
+
+  async #lookOf({ organizationId }: ClaimedDelivery): Promise<MailLook | undefined> {
+    const organization = await this.#store.findOrganization(organizationId);
+    return organization && mailLookOf(organization.settings);
   }
 
   #userOf({ kind, userId }: ClaimedDelivery): Promise<UserState | undefined> {

@@ -1,5 +1,6 @@
 /** Composes mails, most of which carry a code: everything that a transport needs, as plain data. */
 import { domainToASCII } from "node:url";
+import type { MailLook } from "./mail-look.ts";
 import { MessageCatalogue, type Message } from "./messages/catalogue.ts";
 import { parseAcceptLanguage } from "./messages/language-choice.ts";
 import { NO_OVERRIDES, type MailOverrides } from "./messages/mail-overrides.ts";
@@ -60,6 +61,8 @@ export interface MailRequest {
   readonly acceptLanguage?: string;
   /** Of a notice: masked. */
   readonly newAddress?: string;
+  /** What the organization has its own way. Default: nothing. */
+  readonly look?: MailLook;
 }
 
 /** What is known of the person. */
@@ -111,25 +114,26 @@ const LINK_LIKE = /:\/\/|@|www\.|[\p{L}\p{N}][.\u3002\uFF0E\uFF61]\p{L}{2,}/iu;
 export function createComposer(options: ComposerOptions): Compose {
   const { from, defaultLanguage = "en", overrides = NO_OVERRIDES, codeOnly = false } = options;
   const catalogue = new MessageCatalogue(overrides, defaultLanguage);
-  const fromDomain = from.address.slice(from.address.lastIndexOf("@") + 1);
+  const fromDomain = domainOf(from.address);
   const messageIdDomain = domainToASCII(fromDomain) || fromDomain;
-  const sender = from.name === "" ? fromDomain : from.name;
   const notices = new NoticeCatalogue(defaultLanguage);
   return (asked) => {
     const request = codeOnly ? { ...asked, link: "" } : asked;
-    const { deliveryId, recipient, user, queuedAtMs } = request;
+    const { deliveryId, recipient, user, queuedAtMs, look = {} } = request;
+    const sentFrom = { name: look.senderName ?? from.name, address: look.senderAddress ?? from.address };
+    const sender = sentFrom.name === "" ? domainOf(sentFrom.address) : sentFrom.name;
     const name = displayName(user.displayName);
     const languages = [user.preferredLanguage, ...parseAcceptLanguage(request.acceptLanguage ?? "")];
     const content =
       request.kind === "notice"
         ? renderNotice(notices.message(languages), notices.templates, request, sender)
-        : render(catalogue.message(user.organizationId, languages), request, {
+        : render(catalogue.message(look.templateFolder ?? user.organizationId, languages), request, {
             name,
             sender,
             link: request.link,
           });
     return {
-      from,
+      from: sentFrom,
       to: { name, address: recipient },
       ...content,
       messageId: `<${deliveryId}@${messageIdDomain}>`,
@@ -143,6 +147,10 @@ export function createComposer(options: ComposerOptions): Compose {
       request,
     };
   };
+}
+
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf("@") + 1);
 }
 
 interface Shown {

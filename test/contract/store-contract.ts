@@ -13,6 +13,7 @@ import { commandsContract } from "./parts/commands.ts";
 import { concurrencyContract } from "./parts/concurrency.ts";
 import { deliveriesContract } from "./parts/deliveries.ts";
 import { deliveryViewsContract } from "./parts/delivery-views.ts";
+import { erasureContract } from "./parts/erasure.ts";
 import { eventsContract } from "./parts/events.ts";
 import { idempotencyContract } from "./parts/idempotency.ts";
 import { keysContract } from "./parts/keys.ts";
@@ -75,6 +76,7 @@ export function storeContract(name: string, openStore: () => Promise<OpenedStore
     describe("many callers at once", () => concurrencyContract(open));
     describe("deliveries", () => deliveriesContract(open));
     describe("deliveries as people see and change them", () => deliveryViewsContract(open));
+    describe("erasure", () => erasureContract(open));
     describe("lists of events", () => eventsContract(open));
     describe("commands that may come again", () => idempotencyContract(open));
     describe("uses of keys", () => keysContract(open));

@@ -43,7 +43,7 @@ async function access(method: string, path: string, body: JsonObject): Promise<J
 
 interface Account {
   readonly token: string;
-  setRole(role: string | undefined): Promise<unknown>;
+  readonly setRole: (role: string | undefined) => Promise<unknown>;
 }
 
 async function newAccount(): Promise<Account> {

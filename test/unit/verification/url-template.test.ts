@@ -423,7 +423,7 @@ describe("properties", () => {
         expect(rendered).toMatch(/^(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*$/);
         if (restricted) expect(url.hostname).toMatch(/^(?:(?:.*\.)?ok\.example|localhost)$/);
       }),
-      { numRuns: 3000 },
+      { numRuns: 6000 },
     );
     expect(accepts).toBeGreaterThan(300);
   });
