@@ -38,7 +38,7 @@ type Emit = (this: Worker, name: string | symbol, ...values: unknown[]) => boole
 
 /** The mail thread and its main thread say several things at a time. */
 function messagesIn(value: unknown): readonly Message[] {
-  return Array.isArray(value) ? (value as Message[]) : [(value ?? {}) as Message];
+  return Array.isArray(value) ? value : [value ?? {}];
 }
 
 function isStep({ kind, result, outcome }: Message): boolean {
