@@ -30,6 +30,7 @@ import type { ServiceTable } from "./rpc/service-table.ts";
 import { SendLimitWatch } from "./rpc/send-limit-watch.ts";
 import { createServices } from "./rpc/services.ts";
 import { EnvironmentFactory } from "./store/environment-factory.ts";
+import { ErasureSchedule } from "./store/erasure-schedule.ts";
 import { IdentifierFactory } from "./store/identifiers.ts";
 import { adoptKeyring, fitsKeyring, makeKeyFile, readKeyFile, storedKeyId } from "./store/key-file.ts";
 import { Keyring } from "./store/keyring.ts";
@@ -231,12 +232,26 @@ async function run(parts: Parts): Promise<Application> {
     }
   }, MAINTENANCE_INTERVAL_MS).unref();
 
+  const { eraseAfterMs } = config;
+  const erasure =
+    eraseAfterMs === "never" ? undefined : new ErasureSchedule({ store, eraseAfterMs, ...sources, logger });
+  erasure?.start();
+  if (useDevInbox) {
+    store.committed(({ erasedMails }) => {
+      if (erasedMails !== true) return;
+      inbox
+        .dropErased()
+        .catch((error: unknown) => logger.warn({ err: error }, "the dev inbox shows erased mails"));
+    });
+  }
+
   let stopping: Promise<void> | undefined;
   async function stop() {
     readiness.stop();
     handler.endWatches();
     inbox.close();
     clearInterval(maintenance);
+    erasure?.stop();
     // One grace for both: nothing that a call does waits for a mail.
     await Promise.all([
       listener.close(config.shutdownGraceMs, () => handler.endStreams()),

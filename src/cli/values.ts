@@ -33,6 +33,11 @@ export function timeOrAgo(text: string): Date {
   );
 }
 
+/** Collects the values of a flag that may be given several times, whatever they are. */
+export function several(text: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), text];
+}
+
 /** Collects the values of a flag that may be given several times. */
 export function severalOf<const T extends string>(
   choices: readonly T[],

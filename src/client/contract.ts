@@ -1,6 +1,7 @@
 /** The messages that clients read and write, under one name. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ListDeliveriesRequestSchema } from "../../gen/countersign/v1/delivery_service_pb.ts";
+import type { ListEventsRequestSchema } from "../../gen/countersign/v1/event_service_pb.ts";
 import type { OrganizationSettingsChangeSchema } from "../../gen/countersign/v1/organization_service_pb.ts";
 import type { AddHumanUserRequestSchema } from "../../gen/zitadel/user/v2/create_user_pb.ts";
 
@@ -23,6 +24,7 @@ export {
   type RelayReply,
   type TimelineEntry,
 } from "../../gen/countersign/v1/delivery_pb.ts";
+export { EventSchema, type Event } from "../../gen/countersign/v1/event_pb.ts";
 export { TextQueryMethod } from "../../gen/zitadel/object/v2/object_pb.ts";
 export { AddHumanUserResponseSchema } from "../../gen/zitadel/user/v2/create_user_pb.ts";
 export { Gender, UserSchema, UserState, type User } from "../../gen/zitadel/user/v2/user_pb.ts";
@@ -35,3 +37,6 @@ export type SettingsChange = MessageInitShape<typeof OrganizationSettingsChangeS
 
 /** What ListDeliveries takes. */
 export type DeliveryQuery = MessageInitShape<typeof ListDeliveriesRequestSchema>;
+
+/** What ListEvents takes. */
+export type EventQuery = MessageInitShape<typeof ListEventsRequestSchema>;

@@ -45,12 +45,13 @@ const TEST_MAIL_TTL_MS = 3_600_000;
 export function createDeliveryService(options: DeliveryServiceOptions): UnaryService<typeof DeliveryService> {
   const { store, environments, keyring, readBounceReport, cancelWaitMs = 3_000 } = options;
 
-  /** @throws FailureError DELIVERY_NOT_FOUND, PERMISSION_DENIED */
+  /** @throws FailureError DELIVERY_NOT_FOUND for a mail that the caller may not read, too; PERMISSION_DENIED */
   async function findFor(call: Call, deliveryId: string, permission: Permission): Promise<DeliveryHistory> {
     const history = await store.findDelivery(deliveryId);
-    if (history === undefined) throw new FailureError(failure("DELIVERY_NOT_FOUND"));
-    const { organizationId } = history.delivery;
-    requirePermission(call.caller, permission, organizationId);
+    if (history === undefined || !mayRead(call.caller, history.delivery.organizationId)) {
+      throw new FailureError(failure("DELIVERY_NOT_FOUND"));
+    }
+    requirePermission(call.caller, permission, history.delivery.organizationId);
     return history;
   }
 
@@ -171,6 +172,10 @@ export function createDeliveryService(options: DeliveryServiceOptions): UnarySer
       return {};
     },
   };
+}
+
+function mayRead(caller: Caller, organizationId: string): boolean {
+  return organizationsOf(caller, "user.read")?.includes(organizationId) !== false;
 }
 
 function requirePermission(caller: Caller, permission: Permission, organizationId: string): void {

@@ -52,7 +52,7 @@ const SHOWN: ShownFields = {
   ],
   "user.machine.added": ["userName", "roles"],
   "user.machine.roles.changed": ["roles"],
-  "user.pat.added": ["serviceAccountId", "expiration"],
+  "user.pat.added": ["serviceAccountId", "expiresAtMs"],
   "user.pat.removed": [],
 };
 

@@ -8,6 +8,7 @@
  *
  * Whoever has an account's token is the account. So adding one takes, beside `user.write`, all that the account holds.
  */
+import { checkPermission } from "./caller.ts";
 import {
   accept,
   advance,
@@ -158,13 +159,21 @@ function decideAdd(
   });
 }
 
-/** Accounts may end their own tokens, which is what to do with one that others have seen. */
+/**
+ * Accounts may end their own tokens, which is what to do with one that others have seen. Ids of tokens can be guessed, so
+ * a token of an account that the caller may not read is as if it were not there.
+ */
 function decideRevoke(state: AccessTokenState, facts: Facts, { caller }: Environment): AccessTokenDecision {
   const account = facts.serviceAccounts.get(state.serviceAccountId);
   if (state.sequence === 0 || account === undefined || !accountExists(account)) {
     return refuse(failure("ACCESS_TOKEN_NOT_FOUND"));
   }
-  const isOwn = caller.kind === "principal" && caller.userId === state.serviceAccountId;
+  const { serviceAccountId } = state;
+  const isOwn = caller.kind === "principal" && caller.userId === serviceAccountId;
+  const target = { organizationId: account.organizationId, userId: serviceAccountId };
+  if (checkPermission(caller, "user.read", target, "allowed") !== undefined) {
+    return refuse(failure("ACCESS_TOKEN_NOT_FOUND"));
+  }
   const denied = isOwn ? undefined : checkManaging(caller, "user.write", account);
   if (denied !== undefined) return refuse(denied);
   if (state.revokedAtMs !== null) return accept(null);

@@ -364,7 +364,8 @@ describe.each(clientFormats)("over %s", (_format, open) => {
       ["RevokeAccessToken", { tokenId }],
     ];
     for (const [method, request] of rows) {
-      expect([method, await outcome(ask(token, method, request))]).toEqual([method, DENIED]);
+      const answer = method === "RevokeAccessToken" ? "5 ACCESS_TOKEN_NOT_FOUND" : DENIED;
+      expect([method, await outcome(ask(token, method, request))]).toEqual([method, answer]);
     }
     expect(rows.map(([method]) => method).toSorted()).toEqual(
       AccessService.methods.map(({ name }) => name).toSorted(),
@@ -395,7 +396,7 @@ describe.each(clientFormats)("over %s", (_format, open) => {
       "5 MEMBERSHIP_NOT_FOUND",
     );
     expect(await outcome(ask(token, "RevokeAccessToken", { tokenId: other.tokenId }))).toBe(
-      "5 MEMBERSHIP_NOT_FOUND",
+      "5 ACCESS_TOKEN_NOT_FOUND",
     );
     expect(await outcome(ask(token, "RevokeAccessToken", { tokenId }))).toBe("ok");
     expect(await ping(token)).toBe(UNAUTHENTICATED);

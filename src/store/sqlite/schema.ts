@@ -204,15 +204,20 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** Brings the database up to date. @throws Error when a newer version wrote it */
-export function migrate(database: Database): void {
+/**
+ * Brings the database up to date.
+ *
+ * @param target version to stop at, for tests of migrations. Default: the newest
+ * @throws Error when a newer version wrote it
+ */
+export function migrate(database: Database, target: number = MIGRATIONS.length): void {
   const applied = database.pragma("user_version", { simple: true }) as number;
   if (applied > MIGRATIONS.length) {
     throw new Error(
       `the database has schema version ${applied}, this program knows ${MIGRATIONS.length}: run a newer Countersign`,
     );
   }
-  for (let version = applied; version < MIGRATIONS.length; version++) {
+  for (let version = applied; version < target; version++) {
     database.transaction(() => {
       database.exec(MIGRATIONS[version] ?? "");
       database.pragma(`user_version = ${version + 1}`);

@@ -1,18 +1,19 @@
 /**
  * VerifyEmail: the code is the credential, the permission is not looked at.
  *
- * An authenticated caller gets ZITADEL's answers, and the true reason in ErrorInfo. An anonymous one gets success or
- * one single refusal, so that it cannot learn who exists; each of its refusals compares as many MACs and takes as long
- * to write as any other. A wrong try at a code that can be used is an event; without such a code, or with its tries spent (see
+ * An authenticated caller gets ZITADEL's answers; one that may read the user, the true reason in ErrorInfo as well, which
+ * says what became of the user's codes. An anonymous one gets success or one single refusal, so that it cannot learn who
+ * exists; each of its refusals compares as many MACs and takes as long to write as any other. A wrong try at a code that can be used is an event; without such a code, or with its tries spent (see
  * attempts.ts), only a counter is raised.
  *
  * A submission that already succeeded succeeds again, with the same details, while its code has not expired and the
  * address has neither changed nor got a newer code nor been vouched for: people press buttons twice.
  */
+import { checkPermission } from "../caller.ts";
 import { accept, refuse, type Decision, type Facts } from "../decider.ts";
 import { matchesMac, type CodeMac } from "../code.ts";
 import type { Environment } from "../environment.ts";
-import { failure, type Failure } from "../failures.ts";
+import { failure, failureMessage, type Failure } from "../failures.ts";
 import { budgetsOf, debitsOf, triesLeft, type Budget } from "./attempts.ts";
 import type { UserCommand, UserReply } from "./commands.ts";
 import type { UserEvent } from "./events.ts";
@@ -37,8 +38,22 @@ export function decideVerify(
   env: Environment,
 ): UserDecision {
   const decision = verify(state, facts, command, env);
-  if (env.caller.kind !== "anonymous" || decision.outcome.ok) return decision;
+  if (decision.outcome.ok || mayKnow(decision.outcome.failure, state, command, env)) return decision;
   return { ...decision, outcome: { ok: false, failure: failure("CODE_INVALID") } };
+}
+
+/** Whether the caller may be told why a submission was refused. */
+function mayKnow(
+  { name }: Failure,
+  { organizationId }: UserState,
+  { userId }: VerifyCommand,
+  { caller }: Environment,
+): boolean {
+  if (caller.kind === "anonymous") return false;
+  const isAboutCode = failureMessage(failure(name)) === failureMessage(failure("CODE_INVALID"));
+  return (
+    !isAboutCode || checkPermission(caller, "user.read", { organizationId, userId }, "allowed") === undefined
+  );
 }
 
 function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Environment): UserDecision {

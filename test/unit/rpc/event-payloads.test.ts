@@ -51,7 +51,7 @@ const CASES: Readonly<Record<string, readonly [shown: object, hidden: object]>> 
   "user.machine.added": [{ userName: "backend", roles: ROLES }, {}],
   "user.machine.roles.changed": [{ roles: ROLES }, {}],
   "user.pat.added": [
-    { serviceAccountId: "account-1", expiration: "2027-01-01T00:00:00Z" },
+    { serviceAccountId: "account-1", expiresAtMs: 1_798_761_600_000 },
     { hash: "secret" },
   ],
   "user.pat.removed": [{}, {}],
