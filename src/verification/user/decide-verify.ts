@@ -14,7 +14,7 @@ import { matchesMac, type CodeMac } from "../code.ts";
 import type { Environment } from "../environment.ts";
 import { failure, type Failure } from "../failures.ts";
 import { budgetsOf, debitsOf, triesLeft, type Budget } from "./attempts.ts";
-import type { UserCommand, UserReply } from "./commands.ts";
+import type { SubmittedCode, UserReply } from "./commands.ts";
 import type { UserEvent } from "./events.ts";
 import { replyAfter } from "./reply.ts";
 import {
@@ -28,12 +28,11 @@ import {
 } from "./state.ts";
 
 type UserDecision = Decision<UserEvent, UserReply>;
-type VerifyCommand = Extract<UserCommand, { type: "email.verify" }>;
 
 export function decideVerify(
   state: UserState,
   facts: Facts,
-  command: VerifyCommand,
+  command: SubmittedCode,
   env: Environment,
 ): UserDecision {
   const decision = verify(state, facts, command, env);
@@ -41,7 +40,7 @@ export function decideVerify(
   return { ...decision, outcome: { ok: false, failure: failure("CODE_INVALID") } };
 }
 
-function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Environment): UserDecision {
+function verify(state: UserState, facts: Facts, command: SubmittedCode, env: Environment): UserDecision {
   const known = submittedCode(state, command.candidates);
   const refuseFutile = (why: Failure) =>
     refuse<UserEvent, UserReply>(why, { debits: debitsOf([], 0, command, env) });
@@ -76,7 +75,7 @@ function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Env
 }
 
 /** What refuses the call whatever the code is. */
-function unfitness(state: UserState, command: VerifyCommand): Failure | undefined {
+function unfitness(state: UserState, command: SubmittedCode): Failure | undefined {
   if (command.userId === "") return failure("EMAIL_USER_ID_MISSING");
   if (command.candidates.length === 0) return failure("CODE_MISSING");
   if (!exists(state)) return failure("EMAIL_NOT_FOUND");
@@ -93,7 +92,7 @@ const NO_CODE: WaitingCode = {
 };
 
 /** The user's code that was submitted. Makes the same number of comparisons for every user. */
-function submittedCode(
+export function submittedCode(
   { code, spentCode, olderCodes }: UserState,
   candidates: readonly CodeMac[],
 ): KnownCode | undefined {
@@ -133,7 +132,7 @@ function usedUp(
   spent: readonly Budget[],
   budgets: readonly Budget[],
   facts: Facts,
-  command: VerifyCommand,
+  command: SubmittedCode,
   { nowMs }: Environment,
 ): Failure {
   const perDay = spent.find(({ kind }) => kind === "address");
