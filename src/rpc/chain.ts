@@ -8,6 +8,7 @@ import { getOption, hasOption, type DescMessage, type DescMethod, type Message }
 import type { ConnectError } from "@connectrpc/connect";
 import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
 import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
+import { VerificationService } from "../../gen/countersign/v1/verification_service_pb.ts";
 import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { Authenticator } from "../access/authenticator.ts";
@@ -28,6 +29,12 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** But for what waits until something happens: longer than it waits itself. */
 const WAITING_TIMEOUT_MS = 65_000;
 const WAITING_METHODS: ReadonlySet<DescMethod> = new Set([InboxService.method.waitForMail]);
+
+/** The code is the credential there; the attempt limits guard it. */
+const CODE_METHODS: ReadonlySet<DescMethod> = new Set([
+  UserService.method.verifyEmail,
+  VerificationService.method.checkCode,
+]);
 
 /** ZITADEL's option value for "any valid token; finer checks follow in the command". */
 const AUTHENTICATED = "authenticated";
@@ -61,7 +68,7 @@ export class Chain {
   constructor({ authenticator, callLog }: ChainOptions) {
     this.#authenticator = authenticator;
     this.#callLog = callLog;
-    for (const { methods } of [UserService, DeliveryService, InboxService]) {
+    for (const { methods } of [UserService, VerificationService, DeliveryService, InboxService]) {
       for (const { input } of methods) this.#rules.compile(input);
     }
   }
@@ -155,8 +162,7 @@ export function describeAccess(method: DescMethod): MethodAccess {
     : undefined;
   return {
     isPublic,
-    // The code is the credential there; the attempt limits guard it.
-    anonymous: method === UserService.method.verifyEmail ? "allowed" : "refused",
+    anonymous: CODE_METHODS.has(method) ? "allowed" : "refused",
     permission:
       permission === undefined || permission === AUTHENTICATED ? undefined : (permission as Permission),
   };

@@ -1,17 +1,20 @@
 /** Every service that is served. */
 import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
 import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
+import { VerificationService } from "../../gen/countersign/v1/verification_service_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import { createDeliveryService, type DeliveryServiceOptions } from "./delivery-service.ts";
 import { createInboxService, type InboxServiceOptions } from "./inbox-service.ts";
 import { ServiceTable } from "./service-table.ts";
 import { createUserService, type UserServiceOptions } from "./user-service.ts";
+import { createVerificationService } from "./verification-service.ts";
 
 export function createServices(
   options: UserServiceOptions & DeliveryServiceOptions & InboxServiceOptions,
 ): ServiceTable {
   return new ServiceTable()
     .add(UserService, createUserService(options))
+    .add(VerificationService, createVerificationService(options))
     .add(DeliveryService, createDeliveryService(options))
     .add(InboxService, createInboxService(options));
 }

@@ -19,6 +19,7 @@ import type {
 import { exists } from "../verification/user/state.ts";
 import type { Call } from "./call.ts";
 import { ORGANIZATION_HEADER } from "./chain.ts";
+import { clientOf } from "./code-client.ts";
 import { idempotencyKeyOf, markReplayed } from "./idempotency.ts";
 import type { SendLimitWatch } from "./send-limit-watch.ts";
 import type { UnaryService } from "./service-table.ts";
@@ -244,11 +245,6 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
 function verificationIn(command: UserCommand): Verification | undefined {
   if ("verification" in command) return command.verification;
   return "email" in command ? command.email?.verification : undefined;
-}
-
-/** Whose wrong tries are counted together. */
-function clientOf({ caller, clientAddress }: Call): string {
-  return caller.kind === "principal" ? `principal:${caller.userId}` : `address:${clientAddress}`;
 }
 
 /** Where a new user belongs when the request does not say. */
