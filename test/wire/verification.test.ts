@@ -14,6 +14,7 @@ import {
 } from "../../gen/countersign/v1/verification_service_pb.ts";
 import { callFailure } from "../../src/client/call-failure.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
+import { textAt } from "../support/wire-formats.ts";
 
 jest.setTimeout(30_000);
 
@@ -30,10 +31,15 @@ beforeAll(async () => {
 });
 afterAll(() => application.stop());
 
-interface Refused {
+class Refused extends Error {
   readonly code: string;
   readonly reason: string | undefined;
-  readonly message: string;
+
+  constructor(code: string, reason: string | undefined, message: string) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+  }
 }
 
 /** Answers in JSON's words. @throws Refused */
@@ -49,7 +55,7 @@ function overRpc(transport: Transport): Client {
   });
   const refuse = (error: unknown) => {
     const { code, reason, message } = callFailure(error);
-    throw { code, reason, message } satisfies Refused;
+    throw new Refused(code, reason, message);
   };
   return {
     checkCode: async (request, token) =>
@@ -84,11 +90,7 @@ function overRest(): Client {
     if (response.ok) return json;
     const details = json["details"] as { "@type": string; reason?: string }[];
     const info = details.find((detail) => detail["@type"].endsWith("ErrorInfo"));
-    throw {
-      code: GRPC_CODES[json["code"] as number] ?? "",
-      reason: info?.reason,
-      message: json["message"] as string,
-    } satisfies Refused;
+    throw new Refused(GRPC_CODES[json["code"] as number] ?? "", info?.reason, textAt(json, "message"));
   };
   const at = (userId: string) => `/countersign/v1/users/${encodeURIComponent(userId)}/email`;
   return {
@@ -118,13 +120,11 @@ async function addUser(): Promise<string> {
   users += 1;
   const email = { email: `user-${users}@example.com`, isVerified: false };
   const profile = { givenName: "Ada", familyName: "Lovelace" };
-  return String((await call("POST", "/v2/users/human", { profile, email }))["userId"]);
+  return textAt(await call("POST", "/v2/users/human", { profile, email }), "userId");
 }
 
 async function newCode(userId: string): Promise<string> {
-  return String(
-    (await call("POST", `/v2/users/${userId}/email/send`, { returnCode: {} }))["verificationCode"],
-  );
+  return textAt(await call("POST", `/v2/users/${userId}/email/send`, { returnCode: {} }), "verificationCode");
 }
 
 async function isVerified(userId: string): Promise<boolean> {
@@ -134,12 +134,16 @@ async function isVerified(userId: string): Promise<boolean> {
   return user.human.email.isVerified ?? false;
 }
 
-async function refusal(asked: Promise<unknown>): Promise<Refused> {
+async function refusal(asked: Promise<unknown>): Promise<Pick<Refused, "code" | "reason" | "message">> {
   return asked.then(
     () => {
       throw new Error("the call was not refused");
     },
-    (error: unknown) => error as Refused,
+    (error: unknown) => {
+      if (!(error instanceof Refused)) throw error;
+      const { code, reason, message } = error;
+      return { code, reason, message };
+    },
   );
 }
 
@@ -159,7 +163,7 @@ describe.each(formats)("over %s", (_name, make) => {
       for (const spelling of [code, ` ${code.slice(0, 3)}-${code.slice(3).toLowerCase()} `]) {
         const { expireTime, ...rest } = await client.checkCode({ userId, verificationCode: spelling }, token);
         expect(rest).toEqual({ maskedAddress: "u***@example.com" });
-        const expiresAtMs = Date.parse(String(expireTime));
+        const expiresAtMs = Date.parse(expireTime as string);
         expect(expiresAtMs).toBeGreaterThanOrEqual(before + TTL_MS);
         expect(expiresAtMs).toBeLessThanOrEqual(Date.now() + TTL_MS);
       }
@@ -229,7 +233,7 @@ describe.each(formats)("over %s", (_name, make) => {
     });
     const code = await newCode(userId);
     const { codeExpireTime } = await status();
-    expect(Date.parse(String(codeExpireTime))).toBeGreaterThan(Date.now());
+    expect(Date.parse(codeExpireTime as string)).toBeGreaterThan(Date.now());
     clockOffsetMs = TTL_MS + 1_000;
     expect(await status()).not.toHaveProperty("codeExpireTime");
     clockOffsetMs = 0;
