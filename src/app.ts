@@ -9,6 +9,7 @@ import { Dispatcher } from "./mail/dispatcher.ts";
 import { Inbox } from "./mail/inbox/inbox.ts";
 import type { MailRoute } from "./mail/mail-route.ts";
 import type { ComposerOptions } from "./mail/message.ts";
+import { LanguageChoice, parseAcceptLanguage } from "./mail/messages/language-choice.ts";
 import { loadMailOverrides } from "./mail/messages/load-mail-overrides.ts";
 import { MailThread } from "./mail/thread/mail-thread.ts";
 import type { Logger } from "./observability/logger.ts";
@@ -43,7 +44,8 @@ import { FailureError } from "./verification/failures.ts";
 import { isLoopback } from "./verification/url-template.ts";
 import { createHealthzPage, createReadyzPage } from "./web/health-pages.ts";
 import { createInboxPages } from "./web/inbox-page.ts";
-import { createVerifyPage } from "./web/verify-page.ts";
+import { createVerifyPages, type VerifyPageOptions } from "./web/verify/verify-page.ts";
+import { PAGE_LOCALES } from "./web/verify/page-locales.ts";
 
 /** Wrong tries of all clients together, per try that one client has. */
 const ATTEMPTS_IN_ALL_FACTOR = 10;
@@ -414,33 +416,12 @@ function pagesOf(
   parts: Parts,
   { environments, inbox, readiness, services, adminId }: PageParts,
 ): ReadonlyMap<string, Page> {
-  const { config, logger, mailRoute, sources, store } = parts;
+  const { config, mailRoute, sources, store } = parts;
   const pages = new Map<string, Page>();
   pages.set("/healthz", createHealthzPage());
   pages.set("/readyz", createReadyzPage(readiness));
   pages.set("/openapi.json", createOpenApiPage(services.services, packageVersion()));
-  pages.set(
-    "/verify",
-    createVerifyPage({
-      async verify(userId, code, clientAddress) {
-        const candidates = environments.candidateMacs(userId, code);
-        const command = {
-          type: "email.verify",
-          userId,
-          candidates,
-          client: `address:${clientAddress}`,
-        } as const;
-        try {
-          await store.execute(command, environments.plain({ kind: "anonymous" }));
-          return "verified";
-        } catch (error) {
-          if (error instanceof FailureError && error.failure.name === "CODE_INVALID") return "refused";
-          logger.warn({ err: error }, "the verification page could not verify");
-          return "unavailable";
-        }
-      },
-    }),
-  );
+  for (const [path, page] of createVerifyPages(verifyPageOptions(parts, environments))) pages.set(path, page);
   if (mailRoute.kind === "inbox") {
     const isAdminToken = async (tokenHash: string) =>
       (await store.findAccessToken(tokenHash))?.serviceAccountId === adminId;
@@ -452,6 +433,32 @@ function pagesOf(
     for (const [path, page] of inboxPages) pages.set(path, page);
   }
   return pages;
+}
+
+function verifyPageOptions(
+  { config, logger, store }: Parts,
+  environments: EnvironmentFactory,
+): VerifyPageOptions {
+  const languages = new LanguageChoice(PAGE_LOCALES.keys());
+  return {
+    async verify(userId, code, clientAddress) {
+      const candidates = environments.candidateMacs(userId, code);
+      const client = `address:${clientAddress}`;
+      try {
+        const caller = { kind: "anonymous" } as const;
+        await store.execute({ type: "email.verify", userId, candidates, client }, environments.plain(caller));
+        return "verified";
+      } catch (error) {
+        if (error instanceof FailureError && error.failure.name === "CODE_INVALID") return "refused";
+        logger.warn({ err: error }, "the verification page could not verify");
+        return "unavailable";
+      }
+    },
+    chooseLanguage: (header) =>
+      languages.lookUp([...parseAcceptLanguage(header), config.defaultLanguage]) ?? "en",
+    redirectHosts: config.verifyRedirectHosts,
+    onScriptMissing: (error) => logger.warn({ err: error }, "the verification page goes without its script"),
+  };
 }
 
 /** By the address that is bound: a wildcard is reached under loopback names too, and from everywhere else. */

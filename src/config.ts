@@ -77,6 +77,8 @@ export interface Config {
    * Undefined: any https host, and http on loopback.
    */
   readonly urlTemplateHosts: readonly string[] | undefined;
+  /** Hosts that the verification page may lead on to, likewise. Default: none. */
+  readonly verifyRedirectHosts: readonly string[];
   /** The files of the certificate to serve TLS with. Undefined: cleartext. */
   readonly tls: TlsFiles | undefined;
   /** Browser origins that may call, as browsers spell them; "*" among them for any. Undefined: app.ts decides. */
@@ -437,6 +439,14 @@ const SETTINGS = {
     placeholder: "hosts",
     help: "Hosts that the links of callers may lead to: `host`, `host:port` or `*.example.com`, separated by commas.",
   },
+  verifyRedirectHosts: {
+    name: "VERIFY_REDIRECT_HOSTS",
+    schema: parsed(parseHosts),
+    unset: "none",
+    example: "app.example.com,*.example.org",
+    placeholder: "hosts",
+    help: "Hosts that the verification page may lead on to after success, where a link has `continue`: `host`, `host:port` or `*.example.com`, separated by commas.",
+  },
   tlsCert: {
     name: "TLS_CERT",
     schema: parsed(parseCertificateFile),
@@ -607,6 +617,7 @@ function assemble({
     secretKeyFile: secretKeyFile?.path,
     smtpServers: values.smtpServers ?? [],
     trustedProxies: values.trustedProxies ?? [],
+    verifyRedirectHosts: values.verifyRedirectHosts ?? [],
   };
 }
 
