@@ -2,7 +2,7 @@
  * The page's HTML. One document holds every state, all but one hidden: a browser with scripts shows them in turn
  * (browser/page.ts), one without gets each from the server as the answer to the form.
  */
-import { html, type Html } from "../html.ts";
+import { html, type Html, type HtmlValue } from "../html.ts";
 import { logoUrl, type Branding } from "./branding.ts";
 import type { PageTexts } from "./page-texts.ts";
 import type { ReturnTarget } from "./return-target.ts";
@@ -36,15 +36,15 @@ export function verifyBody(view: VerifyView, state: VerifyState): Html {
 ${isDone ? undefined : ask(view, state)}
 ${done(view, isDone)}
 </div>
-${isDone ? undefined : html`<p class="soft ignore" id="ignore">${view.texts.ignore}</p>`}`;
+${isDone ? undefined : html`<p class="soft ignore" id="ignore">${words(view.texts.ignore)}</p>`}`;
 }
 
 /** A page without a form: what was asked for cannot be had. */
 export function noticeBody(branding: Branding, title: string, paragraphs: readonly string[]): Html {
   return html`${brand(branding)}<div class="card">
 ${ENVELOPE}
-<h1>${title}</h1>
-${paragraphs.map((text) => html`<p>${text}</p>\n`)}</div>`;
+<h1>${words(title)}</h1>
+${paragraphs.map((text) => html`<p>${words(text)}</p>\n`)}</div>`;
 }
 
 export function titleOf({ texts }: Pick<VerifyView, "texts">, state: VerifyState): string {
@@ -77,8 +77,8 @@ function ask({ texts, fields, target }: VerifyView, state: Exclude<VerifyState, 
   const isWrong = state === "refused" || state === "missingCode";
   return html`<div id="ask">
 ${ENVELOPE}
-<h1>${texts.title}</h1>
-<p id="lead"${hiddenUnless(state === "ready")}>${code === "" ? texts.leadWithoutCode : texts.lead}</p>
+<h1>${words(texts.title)}</h1>
+<p id="lead"${hiddenUnless(state === "ready")}>${words(code === "" ? texts.leadWithoutCode : texts.lead)}</p>
 <div id="messages" role="alert">
 ${message("refused", state, texts.refusedTitle, [texts.refusedText, texts.refusedNext])}
 ${message("missingCode", state, texts.missingCode, [])}
@@ -89,11 +89,11 @@ ${message("unavailable", state, texts.unavailableTitle, [texts.unavailableText],
 <input type="hidden" id="user" name="userId" value="${userId}">
 ${organizationId === "" ? undefined : html`<input type="hidden" name="orgId" value="${organizationId}">\n`}${
     target === undefined ? undefined : html`<input type="hidden" name="continue" value="${target.href}">\n`
-  }<label for="code">${texts.codeLabel}</label>
+  }<label for="code">${words(texts.codeLabel)}</label>
 <input class="code" id="code" name="code" value="${code}" required maxlength="64" autocomplete="one-time-code" autocapitalize="characters" autocorrect="off" spellcheck="false"${
     isWrong ? html` aria-invalid="true" aria-describedby="messages"` : undefined
   }>
-<button class="wide" id="button" type="submit"><span class="spinner" id="spinner" aria-hidden="true" hidden></span><span id="label" data-working="${texts.working}">${texts.button}</span></button>
+<button class="wide" id="button" type="submit"><span id="idle">${words(texts.button)}</span><span id="working" hidden><span class="spinner" aria-hidden="true"></span>${words(texts.working)}</span></button>
 </form>
 </div>`;
 }
@@ -105,8 +105,8 @@ function message(
   paragraphs: readonly string[],
   ...manner: readonly string[]
 ): Html {
-  return html`<div class="${["message", ...manner].join(" ")}" id="${name}"${hiddenUnless(state === name)}><h2>${title}</h2>${paragraphs.map(
-    (text) => html`<p>${text}</p>`,
+  return html`<div class="${["message", ...manner].join(" ")}" id="${name}"${hiddenUnless(state === name)}><h2>${words(title)}</h2>${paragraphs.map(
+    (text) => html`<p>${words(text)}</p>`,
   )}</div>`;
 }
 
@@ -118,15 +118,22 @@ function done({ texts, target }: VerifyView, isShown: boolean): Html {
       : html`<div class="onward">
 <p id="redirecting" role="status" hidden>${withHost(texts.redirecting)}</p>
 <a class="button" id="onward" href="${target.href}" rel="noreferrer">${withHost(texts.onward)}</a>
-<button class="quiet" id="stay" type="button" hidden>${texts.stay}</button>
+<button class="quiet" id="stay" type="button" hidden>${words(texts.stay)}</button>
 </div>`;
   return html`<div id="done"${hiddenUnless(isShown)}>
 ${CHECK}
-<h1 tabindex="-1">${texts.verifiedTitle}</h1>
-<p class="good">${texts.verifiedText}</p>
-<p class="soft">${texts.verifiedNext}</p>
+<h1 tabindex="-1">${words(texts.verifiedTitle)}</h1>
+<p class="good">${words(texts.verifiedText)}</p>
+<p class="soft">${words(texts.verifiedNext)}</p>
 ${onward}
 </div>`;
+}
+
+/** No line ends within `e-mail`. */
+function words(text: string): HtmlValue {
+  return text
+    .split(/(\be-mail)/i)
+    .map((part, index) => (index % 2 === 1 ? html`<span class="whole">${part}</span>` : part));
 }
 
 function hiddenUnless(isShown: boolean): Html | undefined {

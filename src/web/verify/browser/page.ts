@@ -86,15 +86,12 @@ async function verify(userId: string, verificationCode: string): Promise<void> {
 }
 
 function showWorking(isWorking: boolean): void {
-  const label = byId("label", HTMLElement);
   const input = byId("code", HTMLInputElement);
-  const button = byId("button", HTMLElement);
-  label.dataset["idle"] ??= label.textContent ?? "";
-  label.textContent = (isWorking ? label.dataset["working"] : label.dataset["idle"]) ?? "";
-  byId("spinner", HTMLElement).hidden = !isWorking;
+  byId("idle", HTMLElement).hidden = isWorking;
+  byId("working", HTMLElement).hidden = !isWorking;
   input.readOnly = isWorking;
   // Not `disabled`, which would take the focus away from it.
-  button.setAttribute("aria-disabled", String(isWorking));
+  byId("button", HTMLElement).setAttribute("aria-disabled", String(isWorking));
 }
 
 function showProblem(problem: Problem | undefined): void {
