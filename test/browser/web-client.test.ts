@@ -38,7 +38,8 @@ describeInBrowser("in Chromium, on another origin", () => {
     }).listen(0, "127.0.0.1");
     await new Promise((resolve) => app.once("listening", resolve));
     browser = await startBrowser();
-    application = await startTestApplication();
+    // connect-node knows no text mode.
+    application = await startTestApplication({ env: { COUNTERSIGN_DIRECT_UNARY: "on" } });
     page = await browser.newPage();
     page.on("request", (request) => {
       const type = request.headers()["content-type"];
