@@ -3,6 +3,11 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Authenticator } from "./access/authenticator.ts";
 import { bootstrap } from "./access/bootstrap.ts";
+import { IssuerKeys } from "./access/jwt/issuer-keys.ts";
+import { JwtCallers } from "./access/jwt/jwt-callers.ts";
+import { JwtVerifier } from "./access/jwt/jwt-verifier.ts";
+import { PersonalAccessTokens } from "./access/personal-access-tokens.ts";
+import { TokenUses } from "./access/token-uses.ts";
 import type { Config, TlsFiles } from "./config.ts";
 import { readBounceReport } from "./mail/bounce/bounce-report.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
@@ -41,7 +46,7 @@ import type { Page } from "./transport/page-handler.ts";
 import { readCertificate, reloadCertificate, warnOutOfDate, type Certificate } from "./transport/tls.ts";
 import type { Policy, SendLimits } from "./verification/environment.ts";
 import { FailureError } from "./verification/failures.ts";
-import { isLoopback } from "./verification/url-template.ts";
+import { isLoopback } from "./verification/host-name.ts";
 import { createHealthzPage, createReadyzPage } from "./web/health-pages.ts";
 import { createInboxPages } from "./web/inbox-page.ts";
 import { createVerifyPages, type VerifyPageOptions } from "./web/verify/verify-page.ts";
@@ -114,6 +119,7 @@ export async function startApplication(
       store,
       metrics,
       metricsEndpoint,
+      limits,
     });
   } catch (error) {
     for (const step of undo) await step();
@@ -132,6 +138,7 @@ interface Parts {
   readonly store: Store;
   readonly metrics: Metrics;
   readonly metricsEndpoint: MetricsEndpoint | undefined;
+  readonly limits: Partial<ListenerLimits>;
 }
 
 interface MetricsEndpoint {
@@ -152,6 +159,7 @@ async function run(parts: Parts): Promise<Application> {
     policy: policyOf(config, config.publicUrl ?? url),
     codeAlphabet: config.codeAlphabet,
     codeLength: config.codeLength,
+    recordsClientAddress: config.eventClientAddress,
   });
   const tokenFile = join(config.dataDir, "admin.token");
   const admin = await bootstrap({
@@ -178,7 +186,11 @@ async function run(parts: Parts): Promise<Application> {
 
   const readiness = new Readiness({ store, hasKey: () => fitsKeyring(store, keyring) });
   const callLog = new CallLog({ logger, metrics });
-  const chain = new Chain({ authenticator: new Authenticator(store), callLog });
+  const jwt = acceptJwts(parts);
+  const tokenUses = new TokenUses({ store, logger });
+  const accessTokens = new PersonalAccessTokens({ store, nowMs: sources.nowMs, uses: tokenUses });
+  const authenticator = new Authenticator(store, accessTokens, jwt?.callers);
+  const chain = new Chain({ authenticator, callLog });
   const services = createServices({
     store,
     environments,
@@ -186,21 +198,32 @@ async function run(parts: Parts): Promise<Application> {
     sendLimitWatch: new SendLimitWatch({ logger, metrics }),
     readBounceReport,
     inbox: useDevInbox ? inbox : undefined,
+    randomBytes: sources.randomBytes,
+    tokenUses,
   });
   const handler = new ApiHandler({
     chain,
     services,
     extraRoutes: (router) => addInfrastructure(router, services.services, readiness),
-    pages: pagesOf(parts, { environments, inbox, readiness, services, adminId: admin.serviceAccountId }),
+    pages: pagesOf(parts, {
+      environments,
+      accessTokens,
+      inbox,
+      readiness,
+      services,
+      adminId: admin.serviceAccountId,
+    }),
     callLog,
     logger,
     corsOrigins:
       config.corsOrigins ?? (useDevInbox && listensOnLoopback(config.listen.host) ? "loopback" : []),
     trustedProxies: config.trustedProxies,
+    messageTimeoutMs: parts.limits.answerTimeoutMs,
     directUnary: config.directUnary,
   });
   listener.serve(handler);
   dispatcher.start();
+  tokenUses.start();
   const maintenance = setInterval(() => {
     const nowMs = sources.nowMs();
     for (const kind of ["pruneBuckets", "pruneReplies"] as const) {
@@ -213,6 +236,7 @@ async function run(parts: Parts): Promise<Application> {
   let stopping: Promise<void> | undefined;
   async function stop() {
     readiness.stop();
+    handler.endWatches();
     inbox.close();
     clearInterval(maintenance);
     // One grace for both: nothing that a call does waits for a mail.
@@ -221,6 +245,8 @@ async function run(parts: Parts): Promise<Application> {
       dispatcher.stop(config.shutdownGraceMs),
     ]);
     await gateway.close();
+    await tokenUses.stop();
+    await jwt?.keys.close();
     await metricsEndpoint?.close();
     await store.close();
   }
@@ -239,6 +265,21 @@ async function run(parts: Parts): Promise<Application> {
     stop: () => (stopping ??= stop()),
     failed: store.failed,
   };
+}
+
+/** The issuer's keys are fetched from here on; nothing waits for them. */
+function acceptJwts({ config: { jwt, urlTemplateHosts }, logger, sources: { nowMs }, store }: Parts) {
+  if (jwt === undefined) return undefined;
+  if (urlTemplateHosts === undefined) {
+    logger.warn(
+      "people with JWTs may have links to hosts of their own mailed to others: set COUNTERSIGN_URL_TEMPLATE_HOSTS",
+    );
+  }
+  const { issuer, audiences, jwksUrl } = jwt;
+  const keys = new IssuerKeys({ url: jwksUrl.reveal(), nowMs, logger });
+  keys.start();
+  const verifier = new JwtVerifier({ issuer, audiences, keys, nowMs, logger });
+  return { keys, callers: new JwtCallers(store, verifier) };
 }
 
 /** The settings were checked; but files may change while a process starts. */
@@ -384,6 +425,7 @@ function policyOf(config: Config, publicUrl: string): Policy {
     maxFailuresPerDay: config.maxFailuresPerDay,
     liveCodes: config.liveCodes,
     ...sendLimitsOf(config),
+    addressChangeNotice: config.addressChangeNotice,
     defaultUrlTemplate: `${publicUrl}/verify?code={{.Code}}&orgId={{.OrgID}}&userId={{.UserID}}`,
     links: { allowedHosts: config.urlTemplateHosts },
   };
@@ -405,6 +447,7 @@ function sendLimitsOf(config: Config): Pick<Policy, "sends"> {
 
 interface PageParts {
   readonly environments: EnvironmentFactory;
+  readonly accessTokens: PersonalAccessTokens;
   readonly inbox: Inbox;
   readonly readiness: Readiness;
   readonly services: ServiceTable;
@@ -414,9 +457,9 @@ interface PageParts {
 
 function pagesOf(
   parts: Parts,
-  { environments, inbox, readiness, services, adminId }: PageParts,
+  { environments, accessTokens, inbox, readiness, services, adminId }: PageParts,
 ): ReadonlyMap<string, Page> {
-  const { config, mailRoute, sources, store } = parts;
+  const { config, mailRoute, sources } = parts;
   const pages = new Map<string, Page>();
   pages.set("/healthz", createHealthzPage());
   pages.set("/readyz", createReadyzPage(readiness));
@@ -424,7 +467,7 @@ function pagesOf(
   for (const [path, page] of createVerifyPages(verifyPageOptions(parts, environments))) pages.set(path, page);
   if (mailRoute.kind === "inbox") {
     const isAdminToken = async (tokenHash: string) =>
-      (await store.findAccessToken(tokenHash))?.serviceAccountId === adminId;
+      (await accessTokens.findCallerByHash(tokenHash))?.userId === adminId;
     const isSecure = config.tls !== undefined || config.publicUrl?.startsWith("https:") === true;
     const inboxPages = createInboxPages({
       inbox,
@@ -441,12 +484,13 @@ function verifyPageOptions(
 ): VerifyPageOptions {
   const languages = new LanguageChoice(PAGE_LOCALES.keys());
   return {
-    async verify(userId, code, clientAddress) {
+    async verify(userId, code, clientAddress, requestId) {
       const candidates = environments.candidateMacs(userId, code);
       const client = `address:${clientAddress}`;
       try {
-        const caller = { kind: "anonymous" } as const;
-        await store.execute({ type: "email.verify", userId, candidates, client }, environments.plain(caller));
+        const origin = { clientAddress, ...(requestId !== undefined && { requestId }) };
+        const env = environments.plain({ kind: "anonymous" }, origin);
+        await store.execute({ type: "email.verify", userId, candidates, client }, env);
         return "verified";
       } catch (error) {
         if (error instanceof FailureError && error.failure.name === "CODE_INVALID") return "refused";
@@ -456,6 +500,13 @@ function verifyPageOptions(
     },
     chooseLanguage: (header) =>
       languages.lookUp([...parseAcceptLanguage(header), config.defaultLanguage]) ?? "en",
+    async brandingOf(organizationId) {
+      const { displayName = "", color = "" } = (await store.findOrganization(organizationId))?.settings ?? {};
+      return {
+        ...(displayName !== "" && { name: displayName }),
+        ...(color !== "" && { accentColor: color }),
+      };
+    },
     redirectHosts: config.verifyRedirectHosts,
     onScriptMissing: (error) => logger.warn({ err: error }, "the verification page goes without its script"),
   };

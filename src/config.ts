@@ -14,7 +14,8 @@ import type { LogFormat, LogLevel } from "./observability/logger.ts";
 import { Secret } from "./observability/secret.ts";
 import { UNAMBIGUOUS_ALPHABET } from "./verification/code.ts";
 import { mailboxLimitProblem, parseMailbox } from "./verification/email-address.ts";
-import { isLoopback } from "./verification/url-template.ts";
+import { isHost, isLoopback } from "./verification/host-name.ts";
+import { parseLinkTarget } from "./verification/link-target.ts";
 
 /** What `serve` runs with. Deeply frozen. Undefined means: not set, and app.ts decides. */
 export interface Config {
@@ -46,6 +47,8 @@ export interface Config {
   readonly mailTemplates: string | undefined;
   /** Whether mails have a link beside the code. Default: true. */
   readonly mailLink: boolean;
+  /** Whether a verified address is told by mail that another took its place. Default: false. */
+  readonly addressChangeNotice: boolean;
   /** Symbols per code, 4 to 20. Default: 6. Length and alphabet together give 19 bits of entropy or more (six digits have 19.9). */
   readonly codeLength: number;
   /** 2 or more distinct printable ASCII symbols. Default: UNAMBIGUOUS_ALPHABET. */
@@ -73,12 +76,14 @@ export interface Config {
   /** Proxies whose word on who their client is counts: IP addresses and networks (`10.0.0.0/8`). Default: none. */
   readonly trustedProxies: readonly string[];
   /**
-   * Hosts that links of callers may lead to: `host`, `host:port` or `*.example.com`, spelled as WHATWG URL does.
+   * Where links of callers may lead: `host`, `host:port`, `*.example.com` or `myapp:`, spelled as WHATWG URL does.
    * Undefined: any https host, and http on loopback.
    */
   readonly urlTemplateHosts: readonly string[] | undefined;
   /** Hosts that the verification page may lead on to, likewise. Default: none. */
   readonly verifyRedirectHosts: readonly string[];
+  /** Whose JWTs are accepted as access tokens. Undefined: nobody's. */
+  readonly jwt: JwtTrust | undefined;
   /** The files of the certificate to serve TLS with. Undefined: cleartext. */
   readonly tls: TlsFiles | undefined;
   /** Browser origins that may call, as browsers spell them; "*" among them for any. Undefined: app.ts decides. */
@@ -91,6 +96,10 @@ export interface Config {
   readonly metricsListen: ListenAddress | undefined;
   /** Whether plain unary calls take the direct path; false: connect-node serves every call. Default: true. */
   readonly directUnary: boolean;
+  /** Whether events tell the IP address of the client. Default: false. */
+  readonly eventClientAddress: boolean;
+  /** How long personal data of a deleted user is kept, in milliseconds, up to 10 years. Default: 30 days. */
+  readonly eraseAfterMs: number | "never";
   /** How long a stop waits for calls in flight, in milliseconds: 0 to 1 hour. Default: 10 seconds. */
   readonly shutdownGraceMs: number;
 }
@@ -100,6 +109,15 @@ export interface ListenAddress {
   readonly host: string;
   /** 0 to 65535; 0 is any free port. */
   readonly port: number;
+}
+
+export interface JwtTrust {
+  /** Claim `iss`, to the letter. */
+  readonly issuer: string;
+  /** Values of the claim `aud`, of which a token has one or more; at least one. */
+  readonly audiences: readonly string[];
+  /** `https:`, or `http:` to loopback; its path and query may hold a token. */
+  readonly jwksUrl: Secret;
 }
 
 /** Both were read once, and belong together. */
@@ -321,6 +339,17 @@ const SETTINGS = {
     placeholder: "on|off",
     help: "Whether mails have a link and a button beside the code.",
   },
+  addressChangeNotice: {
+    name: "ADDRESS_CHANGE_NOTICE",
+    schema: v.pipe(
+      oneOf(["on", "off"]),
+      v.transform((text) => text === "on"),
+    ),
+    fallback: "off",
+    example: "on",
+    placeholder: "on|off",
+    help: "Whether a verified address is told by mail when another takes its place.",
+  },
   codeLength: {
     name: "CODE_LENGTH",
     schema: wholeNumber(4, 20),
@@ -433,15 +462,40 @@ const SETTINGS = {
   },
   urlTemplateHosts: {
     name: "URL_TEMPLATE_HOSTS",
-    schema: parsed(parseHosts),
+    schema: parsed(parseLinkTargets),
     unset: "any https host, and http on loopback",
-    example: "app.example.com,*.example.org",
-    placeholder: "hosts",
-    help: "Hosts that the links of callers may lead to: `host`, `host:port` or `*.example.com`, separated by commas.",
+    example: "app.example.com,*.example.org,myapp:",
+    placeholder: "targets",
+    help: "Where the links of callers may lead: `host`, `host:port`, `*.example.com` or, for `myapp://` links, `myapp:`; separated by commas.",
+  },
+  jwtIssuer: {
+    name: "JWT_ISSUER",
+    schema: parsed(parseClaimValue),
+    unset: "none",
+    example: "https://login.example.com",
+    placeholder: "issuer",
+    help: "Accept JWTs of this issuer as access tokens: their claim `iss`, to the letter (docs/jwt.md).",
+  },
+  jwtAudiences: {
+    name: "JWT_AUDIENCE",
+    schema: parsed(parseClaimValues),
+    unset: "none",
+    example: "https://verify.example.com",
+    placeholder: "audiences",
+    help: "What the claim `aud` of those JWTs has to name; of several, separated by commas, one is enough.",
+  },
+  jwksUrl: {
+    name: "JWKS_URL",
+    schema: parsed(parseJwksUrl),
+    unset: "none",
+    example: "https://login.example.com/oauth/v2/keys",
+    placeholder: "url",
+    help: "Where that issuer publishes its keys, a JWK Set, `https://` (`http://` to loopback only); redirects are not followed.",
+    confidential: true,
   },
   verifyRedirectHosts: {
     name: "VERIFY_REDIRECT_HOSTS",
-    schema: parsed(parseHosts),
+    schema: parsed(parseLinkTargets),
     unset: "none",
     example: "app.example.com,*.example.org",
     placeholder: "hosts",
@@ -506,6 +560,25 @@ const SETTINGS = {
     example: "off",
     placeholder: "on|off",
     help: "Serve plain unary calls directly; off serves everything through connect-node, at a sixth to a third of the speed.",
+  },
+  eventClientAddress: {
+    name: "EVENT_CLIENT_IP",
+    schema: v.pipe(
+      oneOf(["on", "off"]),
+      v.transform((text) => text === "on"),
+    ),
+    fallback: "off",
+    example: "on",
+    placeholder: "on|off",
+    help: "Whether events tell the IP address of the client (docs/events.md).",
+  },
+  eraseAfterMs: {
+    name: "ERASE_AFTER",
+    schema: durationOrNever("0s", "3650d"),
+    fallback: "30d",
+    example: "7d",
+    placeholder: "duration|never",
+    help: "How long after its deletion the personal data of a user is erased, 0s to 3650d, or never (docs/security.md).",
   },
   shutdownGraceMs: {
     name: "SHUTDOWN_GRACE",
@@ -591,6 +664,9 @@ export function loadConfig(
 function assemble({
   secretKey,
   secretKeyFile,
+  jwtIssuer,
+  jwtAudiences,
+  jwksUrl,
   tlsCert,
   tlsKey,
   mailWebhookUrl,
@@ -608,6 +684,10 @@ function assemble({
             secrets: mailWebhookSecret,
             allowPrivate: mailWebhookPrivate,
           },
+    jwt:
+      jwtIssuer === undefined || jwtAudiences === undefined || jwksUrl === undefined
+        ? undefined
+        : { issuer: jwtIssuer, audiences: jwtAudiences, jwksUrl: new Secret(jwksUrl.href) },
     tls:
       tlsCert === undefined || tlsKey === undefined
         ? undefined
@@ -653,6 +733,7 @@ function conflicts(
   }
   problems.push(...tlsConflicts(values, env, flags));
   problems.push(...webhookConflicts(values, env, flags));
+  problems.push(...jwtConflicts(env, flags));
   const { codeLength, codeAlphabet } = values;
   if (codeLength !== undefined && codeAlphabet !== undefined) {
     const bitsPerSymbol = Math.log2(codeAlphabet.length);
@@ -729,6 +810,24 @@ function webhookConflicts(
     );
   }
   return problems;
+}
+
+function jwtConflicts(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const { jwtIssuer, jwtAudiences, jwksUrl } = SETTINGS;
+  const settings: readonly Setting[] = [jwtIssuer, jwtAudiences, jwksUrl];
+  const given = settings.filter((setting) => readSetting(setting, env, flags) !== undefined);
+  const [one] = given;
+  if (one === undefined) return [];
+  return settings
+    .filter((setting) => !given.includes(setting))
+    .map(
+      ({ name, example }) =>
+        `${PREFIX}${one.name}: set without ${PREFIX}${name}: set all three of JWT_ISSUER, JWT_AUDIENCE and JWKS_URL or none; ` +
+        `example: ${PREFIX}${name}=${quoted(example)}`,
+    );
 }
 
 /** `COUNTERSIGN_CODE_LENGTH: "x" is not a whole number; example: COUNTERSIGN_CODE_LENGTH=8` */
@@ -959,6 +1058,15 @@ function duration(min: string, max: string): v.GenericSchema<string, number> {
   });
 }
 
+function durationOrNever(min: string, max: string): v.GenericSchema<string, number | "never"> {
+  const spans = duration(min, max);
+  return parsed((text) => {
+    if (text === "never") return "never";
+    const result = v.safeParse(spans, text);
+    return result.success ? result.output : new Fault(`${result.issues[0].message}, or never`);
+  });
+}
+
 function durationMs(text: string): number | undefined {
   const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
   return count === undefined ? undefined : Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
@@ -979,17 +1087,6 @@ function parseListenAddress(text: string): ListenAddress | Fault {
   return isHost(plain)
     ? { host: plain, port }
     : new Fault("has neither an IP address nor a host name before its port");
-}
-
-/** An IPv4 address, or a host name by RFC 1123 section 2.1; its last label is no number, or it would be a broken address. */
-function isHost(text: string): boolean {
-  if (isIP(text) === 4) return true;
-  const labels = text.replace(/\.$/, "").split(".");
-  return (
-    text.length <= 253 &&
-    labels.every((label) => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(label)) &&
-    !/^\d+$/.test(labels.at(-1) ?? "")
-  );
 }
 
 function parseOrigin(text: string): string | Fault {
@@ -1159,6 +1256,35 @@ function parseWebhookUrl(text: string): URL | Fault {
   return url;
 }
 
+/** RFC 7519 section 2, StringOrURI: compared to the letter, so nothing is made canonical here. */
+function parseClaimValue(text: string): string | Fault {
+  return /^[\x21-\x7E]+$/.test(text) ? text : new Fault("has a space or a character beyond ASCII");
+}
+
+function parseClaimValues(text: string): readonly string[] | Fault {
+  const values: string[] = [];
+  for (const entry of text.split(",")) {
+    const value = parseClaimValue(entry.trim());
+    if (value instanceof Fault)
+      return new Fault("has an entry that is empty, or has a space or a character beyond ASCII");
+    values.push(value);
+  }
+  return values;
+}
+
+function parseJwksUrl(text: string): URL | Fault {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:\/\//i.test(text) || /\s/.test(text))
+    return new Fault("is not an https:// URL");
+  if (url.username !== "" || url.password !== "") return new Fault("has credentials, which are not sent");
+  if (url.hash !== "") return new Fault("has a fragment (#), which is not sent");
+  if (url.port === "0") return new Fault("has port 0");
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+    return new Fault("is http:// beyond this machine, where others could put in keys of their own");
+  }
+  return url;
+}
+
 function parseWebhookSecrets(text: string): readonly Secret<Uint8Array>[] | Fault {
   const entries = text.split(/\s+/);
   const keys: Buffer[] = [];
@@ -1222,22 +1348,12 @@ function parseLanguageTag(text: string): string | Fault {
   }
 }
 
-function parseHosts(text: string): readonly string[] | Fault {
-  const hosts: string[] = [];
-  for (const entry of text.split(",").map((part) => part.trim())) {
-    const wildcard = entry.startsWith("*.");
-    const url = URL.parse(`https://${wildcard ? entry.slice(2) : entry}`);
-    const isHostAlone = url !== null && url.href === `https://${url.host}/` && !/[/?#@\\]/.test(entry);
-    const host = url?.hostname ?? "";
-    if (!isHostAlone || !(isHost(host) || host.startsWith("["))) {
-      return new Fault("is not a list of host, host:port or *.example.com");
-    }
-    if (wildcard && (url.host !== host || isIP(host) !== 0 || host.startsWith("["))) {
-      return new Fault("has a wildcard before something other than a host name");
-    }
-    // URLs with the default port do not show it, so the entry would match nothing, or without it every port.
-    if (/:0*443$/.test(entry)) return new Fault("has the default port 443: write the host alone");
-    hosts.push(wildcard ? `*.${host}` : url.host);
+function parseLinkTargets(text: string): readonly string[] | Fault {
+  const targets: string[] = [];
+  for (const entry of text.split(",")) {
+    const parsedEntry = parseLinkTarget(entry.trim());
+    if (!parsedEntry.ok) return new Fault(parsedEntry.problem);
+    targets.push(parsedEntry.target);
   }
-  return hosts;
+  return targets;
 }

@@ -23,8 +23,6 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** What is sent again by itself. Default: RETRIES. `false`: nothing. */
   readonly retry?: RetryPolicy | false;
-  /** Certificates (PEM) of the authorities to trust instead of Node's own. */
-  readonly certificateAuthorities?: string;
 }
 
 export interface CountersignClient {
@@ -39,9 +37,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Connects with the first call, and again whenever the connection was lost. */
 export function createCountersignClient(options: ClientOptions): CountersignClient {
-  const { url, token, timeoutMs = DEFAULT_TIMEOUT_MS, retry = RETRIES, certificateAuthorities } = options;
-  const tls = certificateAuthorities === undefined ? {} : { ca: certificateAuthorities };
-  const sessionManager = new Http2SessionManager(url, {}, tls);
+  const { url, token, timeoutMs = DEFAULT_TIMEOUT_MS, retry = RETRIES } = options;
+  const sessionManager = new Http2SessionManager(url);
   const transport = createGrpcTransport({
     baseUrl: url,
     sessionManager,

@@ -14,7 +14,7 @@ import { checkPermission, type Caller, type Permission } from "../verification/c
 import { failure, FailureError } from "../verification/failures.ts";
 import { addressKey } from "../verification/suppression.ts";
 import type { Call } from "./call.ts";
-import { ORGANIZATION_HEADER } from "./chain.ts";
+import { organizationOf } from "./call-organization.ts";
 import { wireDelivery, wireHistory, wireSuppression } from "./delivery-replies.ts";
 import {
   addressOf,
@@ -64,17 +64,6 @@ export function createDeliveryService(options: DeliveryServiceOptions): UnarySer
     return wireHistory(history);
   }
 
-  /** The organization that a request names, or its header, or else the caller's own. */
-  async function organizationOf(named: string, call: Call): Promise<string> {
-    const { caller, headers } = call;
-    const own = caller.kind === "principal" ? caller.organizationId : "";
-    const organizationId = named || headers.get(ORGANIZATION_HEADER) || own;
-    if ((await store.findOrganization(organizationId)) === undefined) {
-      throw new FailureError(failure("ORGANIZATION_NOT_FOUND"));
-    }
-    return organizationId;
-  }
-
   return {
     async listDeliveries(request, call) {
       const organizationIds = askedOrganizations(request.organizationId, call.caller);
@@ -119,7 +108,7 @@ export function createDeliveryService(options: DeliveryServiceOptions): UnarySer
 
     async sendTestMail(request, call) {
       const recipient = addressOf(request.recipient);
-      const organizationId = await organizationOf(request.organizationId, call);
+      const organizationId = await organizationOf(store, request.organizationId, call);
       requirePermission(call.caller, "user.write", organizationId);
       const deliveryId = environments.newDeliveryId();
       await change({
@@ -176,7 +165,7 @@ export function createDeliveryService(options: DeliveryServiceOptions): UnarySer
     },
 
     async removeSuppression({ address, organizationId: named }, call) {
-      const organizationId = await organizationOf(named, call);
+      const organizationId = await organizationOf(store, named, call);
       requirePermission(call.caller, "user.write", organizationId);
       await change({ kind: "unsuppress", organizationId, address });
       return {};

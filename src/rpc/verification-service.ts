@@ -27,7 +27,7 @@ export function createVerificationService({
     async checkCode({ userId, verificationCode }, call) {
       const candidates = environments.candidateMacs(userId, verificationCode);
       const command = { type: "email.checkCode", userId, candidates, client: clientOf(call) } as const;
-      const { checked } = await store.execute(command, environments.plain(call.caller));
+      const { checked } = await store.execute(command, environments.plain(call.caller, call));
       if (checked === undefined) throw new TypeError("a checked code came back without what it is good for");
       return {
         maskedAddress: maskAddress(checked.address),

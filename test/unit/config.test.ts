@@ -26,6 +26,17 @@ function problemsOf(env: Env, flags: Env = {}): readonly string[] {
   return result.ok ? [] : result.problems;
 }
 
+/** What a setting is not taken without. */
+function companionsOf(name: string): Env {
+  if (name === "COUNTERSIGN_MAIL_WEBHOOK_URL") return { COUNTERSIGN_MAIL_WEBHOOK_SECRET };
+  const jwt: Env = {
+    COUNTERSIGN_JWT_ISSUER: "https://login.example.com",
+    COUNTERSIGN_JWT_AUDIENCE: "countersign",
+    COUNTERSIGN_JWKS_URL: "https://login.example.com/keys",
+  };
+  return name in jwt ? jwt : {};
+}
+
 let directory: string;
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "countersign-config-"));
@@ -54,6 +65,7 @@ describe("defaults", () => {
       defaultLanguage: "en",
       mailTemplates: undefined,
       mailLink: true,
+      addressChangeNotice: false,
       codeLength: 6,
       codeAlphabet: "ABCDEFGHJKLMNPQRSTUVWXYZ23456789",
       codeTtlMs: 3_600_000,
@@ -66,6 +78,8 @@ describe("defaults", () => {
       principalSendsPerHour: 0,
       clientSendsPerHour: 0,
       limits: "enforce",
+      eventClientAddress: false,
+      eraseAfterMs: 2_592_000_000,
       trustedProxies: [],
       urlTemplateHosts: undefined,
       verifyRedirectHosts: [],
@@ -136,10 +150,14 @@ describe("good values", () => {
     ["PRINCIPAL_SENDS_PER_HOUR", "10000000", { principalSendsPerHour: 10_000_000 }],
     ["CLIENT_SENDS_PER_HOUR", "1", { clientSendsPerHour: 1 }],
     ["LIMITS", "dry-run", { limits: "dry-run" }],
+    ["EVENT_CLIENT_IP", "on", { eventClientAddress: true }],
+    ["ERASE_AFTER", "0s", { eraseAfterMs: 0 }],
+    ["ERASE_AFTER", "3650d", { eraseAfterMs: 315_360_000_000 }],
+    ["ERASE_AFTER", "never", { eraseAfterMs: "never" }],
     ["TRUSTED_PROXIES", "10.0.0.0/8, ::1", { trustedProxies: ["10.0.0.0/8", "::1"] }],
     [
       "URL_TEMPLATE_HOSTS",
-      "App.example.com, localhost:3000,*.Example.org,bücher.example,[::1]:80",
+      "App.example.com, localhost:3000,*.Example.org,bücher.example,[::1]:80, MyApp:,com.example.app:",
       {
         urlTemplateHosts: [
           "app.example.com",
@@ -147,6 +165,8 @@ describe("good values", () => {
           "*.example.org",
           "xn--bcher-kva.example",
           "[::1]:80",
+          "myapp:",
+          "com.example.app:",
         ],
       },
     ],
@@ -173,7 +193,7 @@ describe("good values", () => {
       const name = variable.replaceAll("`", "");
       for (const text of [fallback, example].map((cell) => /^`([^`]*)`$/.exec(cell)?.[1])) {
         if (text === undefined || /\$\(|<data dir>|\/run\/secrets/.test(text)) continue;
-        const others = name === "COUNTERSIGN_MAIL_WEBHOOK_URL" ? { COUNTERSIGN_MAIL_WEBHOOK_SECRET } : {};
+        const others = companionsOf(name);
         expect([name, text, problemsOf({ ...others, [name]: text })]).toEqual([name, text, []]);
       }
     }
@@ -240,6 +260,9 @@ describe("bad values", () => {
     ["FAILURES_PER_DAY", "100001", "is not a whole number from 0 to 100000"],
     ["SEND_COOLDOWN", "60", "is not a duration: a whole number and one of ms, s, m, h, d"],
     ["SEND_COOLDOWN", "2d", "is not between 0s and 1d"],
+    ["EVENT_CLIENT_IP", "yes", 'is not "on" or "off"'],
+    ["ERASE_AFTER", "3651d", "is not between 0s and 3650d, or never"],
+    ["ERASE_AFTER", "at once", "is not a duration: a whole number and one of ms, s, m, h, d, or never"],
     ["SENDS_PER_HOUR", "-1", "is not a whole number from 0 to 100000"],
     ["PRINCIPAL_SENDS_PER_HOUR", "10000001", "is not a whole number from 0 to 10000000"],
     ["LIMITS", "off", "is not enforce or dry-run"],
@@ -264,16 +287,24 @@ describe("bad values", () => {
     ],
     ["CORS_ORIGINS", "https://a.example,*", "has other origins beside *, which stands for all"],
     ["CORS_ORIGINS", "https://*.example", "has a * within an origin: write each one out, or * alone for any"],
-    ["URL_TEMPLATE_HOSTS", "https://a.example", "is not a list of host, host:port or *.example.com"],
-    ["URL_TEMPLATE_HOSTS", "a.example,,b.example", "is not a list of host, host:port or *.example.com"],
-    ["URL_TEMPLATE_HOSTS", "a.example/path", "is not a list of host, host:port or *.example.com"],
-    ["URL_TEMPLATE_HOSTS", "user@a.example", "is not a list of host, host:port or *.example.com"],
-    ["URL_TEMPLATE_HOSTS", "*", "is not a list of host, host:port or *.example.com"],
-    ["URL_TEMPLATE_HOSTS", "a.*.example", "is not a list of host, host:port or *.example.com"],
+    ["URL_TEMPLATE_HOSTS", "https://a.example", "is not a list of host, host:port, *.example.com or myapp:"],
+    [
+      "URL_TEMPLATE_HOSTS",
+      "a.example,,b.example",
+      "is not a list of host, host:port, *.example.com or myapp:",
+    ],
+    ["URL_TEMPLATE_HOSTS", "a.example/path", "is not a list of host, host:port, *.example.com or myapp:"],
+    ["URL_TEMPLATE_HOSTS", "user@a.example", "is not a list of host, host:port, *.example.com or myapp:"],
+    ["URL_TEMPLATE_HOSTS", "*", "is not a list of host, host:port, *.example.com or myapp:"],
+    ["URL_TEMPLATE_HOSTS", "a.*.example", "is not a list of host, host:port, *.example.com or myapp:"],
     ["URL_TEMPLATE_HOSTS", "*.example.com:80", "has a wildcard before something other than a host name"],
     ["URL_TEMPLATE_HOSTS", "*.127.0.0.1", "has a wildcard before something other than a host name"],
     ["URL_TEMPLATE_HOSTS", "a.example:443", "has the default port 443: write the host alone"],
-    ["VERIFY_REDIRECT_HOSTS", "*", "is not a list of host, host:port or *.example.com"],
+    ["VERIFY_REDIRECT_HOSTS", "*", "is not a list of host, host:port, *.example.com or myapp:"],
+    ["URL_TEMPLATE_HOSTS", "a.example,javascript:", "has a scheme that no app can have of its own"],
+    ["URL_TEMPLATE_HOSTS", "https:", "has a scheme that no app can have of its own"],
+    ["URL_TEMPLATE_HOSTS", "myapp://", "is not a list of host, host:port, *.example.com or myapp:"],
+    ["URL_TEMPLATE_HOSTS", "my_app:", "is not a list of host, host:port, *.example.com or myapp:"],
     ["LOG_LEVEL", "verbose", "is not trace, debug, info, warn, error or silent"],
     ["LOG_FORMAT", "text", "is not json or pretty"],
     ["SHUTDOWN_GRACE", "61m", "is not between 0s and 1h"],
@@ -654,15 +685,12 @@ describe("unknown variables", () => {
     ]);
   });
 
-  test.each(["COUNTERSIGN_JWT_ISSUER", "COUNTERSIGN_HOST", "COUNTERSIGN_"])(
-    "%s is warned about",
-    (variable) => {
-      expect(loadConfig({ [variable]: "hunter2" })).toMatchObject({
-        ok: true,
-        warnings: [`${variable} is not a setting of this version and has no effect`],
-      });
-    },
-  );
+  test.each(["COUNTERSIGN_WEATHER", "COUNTERSIGN_HOST", "COUNTERSIGN_"])("%s is warned about", (variable) => {
+    expect(loadConfig({ [variable]: "hunter2" })).toMatchObject({
+      ok: true,
+      warnings: [`${variable} is not a setting of this version and has no effect`],
+    });
+  });
 
   test.each([
     "COUNTERSIGN_PORT",

@@ -212,7 +212,7 @@ function summaryOf(mail: Mail, receivedAtMs: number): InboxSummary {
     from: mailboxText(from),
     to: to.address,
     subject,
-    // A test mail has a mark in its place.
+    // A test mail has a mark in its place, a notice nothing.
     code: request.kind === "test" ? "" : request.code,
     link: carries(mail, request.link) ? request.link : "",
     userId: request.user.userId,

@@ -102,7 +102,7 @@ export class DeliveryChanges {
   }
 
   #staleEnd(row: Row, nowMs: number): string | undefined {
-    if (row.kind === "test") return row.expiresAtMs < nowMs ? "its time is over" : undefined;
+    if (row.kind !== "code") return row.expiresAtMs < nowMs ? "its time is over" : undefined;
     return staleEnd(this.#options.findUser(row.userId), row, nowMs)?.problem;
   }
 
@@ -125,6 +125,8 @@ export class DeliveryChanges {
 
   #noteBounce(row: Row, { deliveryId, bounce, by }: Change<"bounce">, nowMs: number): ChangeEffect {
     const { log, suppressions } = this.#options;
+    // Erased with its user: what the report says may name the address again.
+    if (row.recipient === "") return refused("DELIVERY_NOT_FOUND");
     const isKnown = log
       .read(row.row)
       .some(
@@ -161,8 +163,9 @@ function refused(name: FailureName): ChangeEffect {
 
 const WITHOUT_CODE = "its code was erased";
 
-function ended({ state, problem }: Row): ChangeEffect {
+function ended({ kind, state, problem }: Row): ChangeEffect {
   const why = problem === null ? "" : ` (${problem})`;
-  const text = `The mail came to its end as ${state}${why}, and ${WITHOUT_CODE} with that`;
+  const erased = kind === "notice" ? "" : `, and ${WITHOUT_CODE} with that`;
+  const text = `The mail came to its end as ${state}${why}${erased}`;
   return { failure: failure("DELIVERY_ENDED", { text, metadata: { state } }) };
 }

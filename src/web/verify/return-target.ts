@@ -19,6 +19,7 @@ export function returnTarget(text: string, allowedHosts: readonly string[]): Ret
   if (text === "" || text.length > MAX_LENGTH) return undefined;
   const link = checkLinkTemplate(text, { allowedHosts });
   if (!link.ok || link.template.some((node) => typeof node !== "string")) return undefined;
-  const { href, host } = new URL(renderLink(link.template, NO_VALUES));
-  return { href, host };
+  const { href, host, protocol } = new URL(renderLink(link.template, NO_VALUES));
+  // A page that vanishes into an app has no name to say where it leads.
+  return protocol === "https:" || protocol === "http:" ? { href, host } : undefined;
 }

@@ -31,7 +31,12 @@ export type VerifyOutcome = "verified" | "refused" | "unavailable";
 
 export interface VerifyPageOptions {
   /** Submits a code for a user; whoever holds the code may. @param clientAddress IP address, for the limits */
-  readonly verify: (userId: string, code: string, clientAddress: string) => Promise<VerifyOutcome>;
+  readonly verify: (
+    userId: string,
+    code: string,
+    clientAddress: string,
+    requestId?: string,
+  ) => Promise<VerifyOutcome>;
   /** The tag of the language to answer in. @param acceptLanguage the header, "" without one */
   readonly chooseLanguage: (acceptLanguage: string) => string;
   /** Default: every page looks the same. */
@@ -42,7 +47,10 @@ export interface VerifyPageOptions {
   readonly onScriptMissing?: (error: unknown) => void;
 }
 
-type WebPage = (request: Request, peer: { readonly address: string }) => Promise<Response>;
+type WebPage = (
+  request: Request,
+  peer: { readonly address: string; readonly requestId?: string },
+) => Promise<Response>;
 
 const FORM_TYPE = "application/x-www-form-urlencoded";
 const STATUS: Record<VerifyState, number> = {
@@ -140,7 +148,7 @@ function createVerifyPage(options: VerifyPageOptions, assets: VerifyAssets): Web
     const { userId, code } = fields;
     if (userId === "") return notice(desk, 400, "incomplete");
     if (code === "") return show(desk, fields, "missingCode");
-    return show(desk, fields, await verify(userId, code, peer.address));
+    return show(desk, fields, await verify(userId, code, peer.address, peer.requestId));
   };
 }
 
