@@ -421,15 +421,15 @@ describeInBrowser("in Chromium", () => {
   test("wears the name and the colour of the organization that its link names", async () => {
     const { link } = await invite();
     const path = `/countersign/v1/organizations/${application.organizationId}/settings`;
-    await call("PATCH", path, { settings: { displayName: "Aurora Rowing Club", color: "#0f766e" } });
+    await call("PATCH", path, { displayName: "Aurora Rowing Club", color: "#0f766e" });
     const page = await pageOf();
     await page.goto(link);
-    await page.getByText("Aurora Rowing Club").waitFor();
+    await page.locator(".brand", { hasText: "Aurora Rowing Club" }).waitFor();
     const color = await page.evaluate("getComputedStyle(document.getElementById('button')).backgroundColor");
     expect(color).toBe("rgb(15, 118, 110)");
     await page.goto(link.replace(/orgId=[^&]*/, "orgId=nobody"));
-    expect(await page.getByText("Aurora Rowing Club").count()).toBe(0);
-    await call("PATCH", path, { settings: { displayName: "", color: "" } });
+    expect(await page.locator(".brand").count()).toBe(0);
+    await call("PATCH", path, { displayName: "", color: "" });
   });
 
   test("another site cannot frame it", async () => {
