@@ -9,8 +9,10 @@
  */
 import { createClient, type Client, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { AccessService } from "../../gen/countersign/v1/access_service_pb.ts";
 import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
 import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
+import { OrganizationService } from "../../gen/countersign/v1/organization_service_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import { RETRIES, retryRefused, type RetryPolicy } from "./retry.ts";
 
@@ -29,6 +31,8 @@ export interface CountersignClient {
   readonly users: Client<typeof UserService>;
   readonly deliveries: Client<typeof DeliveryService>;
   readonly inbox: Client<typeof InboxService>;
+  readonly organizations: Client<typeof OrganizationService>;
+  readonly access: Client<typeof AccessService>;
   /** Ends the connection, and with it the calls that are under way. */
   close(): void;
 }
@@ -55,6 +59,8 @@ export function createCountersignClient(options: ClientOptions): CountersignClie
     users: createClient(UserService, transport),
     deliveries: createClient(DeliveryService, transport),
     inbox: createClient(InboxService, transport),
+    organizations: createClient(OrganizationService, transport),
+    access: createClient(AccessService, transport),
     close: () => sessionManager.abort(),
   };
 }

@@ -60,8 +60,8 @@ export type AccessTokenEvent =
       readonly payload: {
         readonly serviceAccountId: string;
         readonly hash: string;
-        /** RFC 3339, as ZITADEL has it. */
-        readonly expiration?: string;
+        /** Absent for a token that does not expire. */
+        readonly expiresAtMs?: number;
       };
     }
   | { readonly type: "user.pat.removed"; readonly payload: Readonly<Record<string, never>> };
@@ -69,8 +69,8 @@ export type AccessTokenEvent =
 type AccessTokenDecision = Decision<AccessTokenEvent, null>;
 type Of<Type extends AccessTokenCommand["type"]> = Extract<AccessTokenCommand, { type: Type }>;
 
-/** The last time that RFC 3339 can write. */
-const MAX_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+/** The end of the year 9999, the last one that RFC 3339 can write. */
+const MAX_TIME_MS = 253_402_300_799_999;
 
 export const accessTokenDecider: Decider<AccessTokenState, AccessTokenCommand, AccessTokenEvent, null> = {
   initial: {
@@ -109,12 +109,12 @@ export const accessTokenDecider: Decider<AccessTokenState, AccessTokenCommand, A
 
 function change(event: AccessTokenEvent, atMs: number): Partial<AccessTokenState> {
   if (event.type === "user.pat.removed") return { revokedAtMs: atMs };
-  const { serviceAccountId, hash, expiration } = event.payload;
+  const { serviceAccountId, hash, expiresAtMs = null } = event.payload;
   return {
     serviceAccountId,
     hash,
     addedAtMs: atMs,
-    expiresAtMs: expiration === undefined ? null : Date.parse(expiration),
+    expiresAtMs,
     revokedAtMs: null,
   };
 }
@@ -151,9 +151,9 @@ function decideAdd(
   }
   if (state.sequence > 0)
     throw new TypeError(`the token id ${tokenId} is taken: ids of tokens are made here`);
-  const expiration = expiresAtMs === null ? {} : { expiration: new Date(expiresAtMs).toISOString() };
+  const end = expiresAtMs === null ? {} : { expiresAtMs };
   return accept(null, {
-    events: [{ type: "user.pat.added", payload: { serviceAccountId, hash, ...expiration } }],
+    events: [{ type: "user.pat.added", payload: { serviceAccountId, hash, ...end } }],
     organizationId: account.organizationId,
   });
 }

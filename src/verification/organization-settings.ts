@@ -52,7 +52,6 @@ const MAX_URL_LENGTH = 2_000;
 const FOLDER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 const COLOR = /^#[0-9a-f]{6}$/;
 // Line breaks, other control characters, halves of characters, and marks that turn the direction of writing.
-// oxlint-disable-next-line no-control-regex -- control characters are what it keeps out
 const UNFIT_FOR_NAMES = /[\p{Cc}\p{Cs}\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/u;
 
 /** One line of visible text. @returns what is wrong with it, or undefined */

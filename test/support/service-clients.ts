@@ -88,13 +88,14 @@ export function openRest(url: string, service: DescService): ServiceClient {
 function restCall(method: DescMethodUnary, request: JsonObject) {
   const { pattern, body: bodyField } = getOption(method, http);
   const rest = { ...request };
-  const path = String(pattern.value).replaceAll(/\{(\w+)\}/g, (_all, field: string) => {
+  if (pattern.case === undefined || pattern.case === "custom") throw new Error(`no path of ${method.name}`);
+  const path = pattern.value.replaceAll(/\{(\w+)\}/g, (_all, field: string) => {
     const name = method.input.fields.find((each) => each.name === field)?.jsonName ?? field;
     const value = rest[name];
     delete rest[name];
-    return encodeURIComponent(String(value));
+    return encodeURIComponent(typeof value === "string" ? value : "");
   });
-  const verb = String(pattern.case).toUpperCase();
+  const verb = pattern.case.toUpperCase();
   if (bodyField === "*") return { verb, path, query: "", body: rest };
   if (bodyField !== "") return { verb, path, query: "", body: rest[bodyField] ?? {} };
   return { verb, path, query: queryOf(rest), body: undefined };

@@ -86,7 +86,7 @@ describe.each(clientFormats)("over %s", (_format, open) => {
     const answer = await ask(application.token, "CreateAccessToken", { serviceAccountId: id, ...change });
     const token = textAt(answer, "token");
     accountOf.set(token, id);
-    return { token, tokenId: textAt(answer["accessToken"] as JsonObject, "tokenId") };
+    return { token, tokenId: textAt(answer["accessToken"], "tokenId") };
   }
 
   async function callerWith(...roles: JsonValue[]): Promise<{ id: string; token: string; tokenId: string }> {
@@ -209,7 +209,7 @@ describe.each(clientFormats)("over %s", (_format, open) => {
       username: `robot-${names}`,
       roles: [{ role: "ORG_USER_MANAGER" }],
     });
-    const serviceAccountId = textAt(made["serviceAccount"] as JsonObject, "serviceAccountId");
+    const serviceAccountId = textAt(made["serviceAccount"], "serviceAccountId");
     const ofIt = { serviceAccountId };
     const answer = await ask(token, "CreateAccessToken", ofIt);
     expect(await outcome(ask(textAt(answer, "token"), "ListServiceAccounts", {}))).toBe("ok");
@@ -217,7 +217,7 @@ describe.each(clientFormats)("over %s", (_format, open) => {
     await ask(token, "DeactivateServiceAccount", ofIt);
     await ask(token, "ReactivateServiceAccount", ofIt);
     await ask(token, "RevokeAccessToken", {
-      tokenId: textAt(answer["accessToken"] as JsonObject, "tokenId"),
+      tokenId: textAt(answer["accessToken"], "tokenId"),
     });
     expect(await outcome(ask(textAt(answer, "token"), "ListServiceAccounts", {}))).toBe(UNAUTHENTICATED);
     await ask(token, "DeleteServiceAccount", ofIt);
@@ -462,7 +462,7 @@ describe.each(clientFormats)("over %s", (_format, open) => {
       ["CreateServiceAccount", { username: "countersign-admin" }, "6 SERVICE_ACCOUNT_ALREADY_EXISTS"],
       [
         "CreateServiceAccount",
-        { username: "many", roles: Array(51).fill({ role: "ORG_OWNER" }) },
+        { username: "many", roles: Array.from({ length: 51 }, () => ({ role: "ORG_OWNER" })) },
         "3 ROLES_INVALID",
       ],
       ["GetServiceAccount", { serviceAccountId: "x".repeat(201) }, "3 REQUEST_INVALID"],
@@ -487,7 +487,7 @@ test("a token is nowhere in the database, nor is it logged", async () => {
     username: `robot-${names}`,
     roles: [{ role: "IAM_OWNER" }],
   });
-  const id = textAt(made["serviceAccount"] as JsonObject, "serviceAccountId");
+  const id = textAt(made["serviceAccount"], "serviceAccountId");
   const token = textAt(await ask(application.token, "CreateAccessToken", { serviceAccountId: id }), "token");
   expect(await outcome(deliveries(token, "ListDeliveries", {}))).toBe("ok");
   const { readdir, readFile } = await import("node:fs/promises");

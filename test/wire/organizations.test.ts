@@ -91,7 +91,7 @@ describe.each(clientFormats)("over %s", (format, open) => {
     ask = opened(open(application.url, OrganizationService));
   });
 
-  const idOf = (answer: JsonObject) => textAt(answer["organization"] as JsonObject, "organizationId");
+  const idOf = (answer: JsonObject) => textAt(answer["organization"], "organizationId");
   async function organization(change: JsonObject = {}): Promise<string> {
     names += 1;
     return idOf(await ask(admin, "CreateOrganization", { name: `Organization ${names}`, ...change }));
@@ -308,7 +308,7 @@ describe("mails", () => {
   test("come from the organization's sender, in its texts", async () => {
     const create = async (settings: JsonObject) => {
       const answer = await ask(admin, "CreateOrganization", { name: "Sender", settings });
-      return textAt(answer["organization"] as JsonObject, "organizationId");
+      return textAt(answer["organization"], "organizationId");
     };
     const plain = await mailOf(await create({}));
     expect([plain.envelopeFrom, plain.parsed.from?.text]).toEqual([

@@ -10,6 +10,7 @@ import {
   aggregateOf,
   deciderOf,
   type AggregateId,
+  type AggregateStates,
   type AggregateType,
   type Command,
 } from "../../verification/aggregates.ts";
@@ -26,7 +27,6 @@ import {
 } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
 import type { OrganizationSettings } from "../../verification/organization-settings.ts";
-import type { OrganizationState } from "../../verification/organization.ts";
 import type { ServiceAccountState } from "../../verification/service-account.ts";
 import { suppressionText } from "../../verification/suppression.ts";
 import type { UserState } from "../../verification/user/state.ts";
@@ -96,7 +96,7 @@ export class Writer {
       this.#buckets.write();
       committing = true;
       commit.run();
-      this.#erasure.emptyLog();
+      this.#erasure.cleanUp();
       return {
         kind: "committed",
         results,
@@ -215,12 +215,12 @@ export class Writer {
   }
 
   #findUser(userId: string): UserState | undefined {
-    return this.#find<UserState>("user", userId);
+    return this.#find("user", userId);
   }
 
-  #find<State extends AggregateHead>(type: AggregateType, id: string): State | undefined {
+  #find<Type extends AggregateType>(type: Type, id: string): AggregateStates[Type] | undefined {
     const row = this.#statements.selectAggregate.get(type, id) as { state: string } | undefined;
-    return row && (JSON.parse(row.state) as State);
+    return row && (JSON.parse(row.state) as AggregateStates[Type]);
   }
 
   #facts(keys: readonly FactKey[], nowMs: number): Facts {
@@ -237,10 +237,10 @@ export class Writer {
           | undefined;
         if (row !== undefined) claims.set(claimText(key.claim), row.aggregate_id);
       } else if (key.kind === "organization") {
-        const found = this.#find<OrganizationState>("organization", key.organizationId);
+        const found = this.#find("organization", key.organizationId);
         if (found !== undefined) organizations.set(key.organizationId, found.settings);
       } else if (key.kind === "serviceAccount") {
-        const found = this.#find<ServiceAccountState>("service_account", key.serviceAccountId);
+        const found = this.#find("service_account", key.serviceAccountId);
         if (found !== undefined) serviceAccounts.set(key.serviceAccountId, found);
       } else if (key.kind === "suppression") {
         if (this.#suppressions.has(key.suppression)) suppressions.add(suppressionText(key.suppression));

@@ -69,8 +69,7 @@ describe("accessToken.add", () => {
 
   test("with an end", () => {
     const scenario = given();
-    const expiration = new Date(NOW + 1_000).toISOString();
-    expect(told(scenario.when(add(NOW + 1_000), { caller }))).toEqual(added({ expiration }));
+    expect(told(scenario.when(add(NOW + 1_000), { caller }))).toEqual(added({ expiresAtMs: NOW + 1_000 }));
     expect(scenario.state.expiresAtMs).toBe(NOW + 1_000);
   });
 

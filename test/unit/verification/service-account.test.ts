@@ -94,7 +94,11 @@ describe("serviceAccount.add", () => {
       /^invalid_argument: .*for all/,
     ],
     ["a role twice", { roles: [OWNER_HERE, OWNER_HERE] }, /^invalid_argument: .*twice/],
-    ["too many roles", { roles: Array(51).fill(OWNER_HERE) }, /^invalid_argument: .*at most 50/],
+    [
+      "too many roles",
+      { roles: Array.from({ length: 51 }, () => OWNER_HERE) },
+      /^invalid_argument: .*at most 50/,
+    ],
   ] as const)("%s", (_row, change, answer) => {
     const scenario: Account = new Scenario(serviceAccountDecider);
     for (const claim of ["subject:user1", "username:ada"]) scenario.claims.set(claim, "user1");

@@ -47,6 +47,14 @@ describe("NDJSON", () => {
     expect(rows.at(-1)).toMatchObject({ line: 3 });
   });
 
+  test("a character whose bytes come in two chunks is whole", async () => {
+    const text = '{"given_name":"é\u{1F600}"}';
+    for (let cut = 0; cut < Buffer.byteLength(text); cut++) {
+      const [row] = await ndjson(text, [cut]);
+      expect(valuesOf(row)).toEqual({ given_name: "é\u{1F600}" });
+    }
+  });
+
   test("a line without end is told without being kept", async () => {
     const chunk = Buffer.alloc(MAX_ROW_LENGTH, "x");
     let chunks = 0;
