@@ -14,6 +14,7 @@ import { Dispatcher } from "./mail/dispatcher.ts";
 import { Inbox } from "./mail/inbox/inbox.ts";
 import type { MailRoute } from "./mail/mail-route.ts";
 import type { ComposerOptions } from "./mail/message.ts";
+import { LanguageChoice, parseAcceptLanguage } from "./mail/messages/language-choice.ts";
 import { loadMailOverrides } from "./mail/messages/load-mail-overrides.ts";
 import { MailThread } from "./mail/thread/mail-thread.ts";
 import type { Logger } from "./observability/logger.ts";
@@ -49,7 +50,8 @@ import { FailureError } from "./verification/failures.ts";
 import { isLoopback } from "./verification/host-name.ts";
 import { createHealthzPage, createReadyzPage } from "./web/health-pages.ts";
 import { createInboxPages } from "./web/inbox-page.ts";
-import { createVerifyPage } from "./web/verify-page.ts";
+import { createVerifyPages, type VerifyPageOptions } from "./web/verify/verify-page.ts";
+import { PAGE_LOCALES } from "./web/verify/page-locales.ts";
 
 /** Wrong tries of all clients together, per try that one client has. */
 const ATTEMPTS_IN_ALL_FACTOR = 10;
@@ -472,34 +474,12 @@ function pagesOf(
   parts: Parts,
   { environments, accessTokens, inbox, readiness, services, adminId }: PageParts,
 ): ReadonlyMap<string, Page> {
-  const { config, logger, mailRoute, sources, store } = parts;
+  const { config, mailRoute, sources } = parts;
   const pages = new Map<string, Page>();
   pages.set("/healthz", createHealthzPage());
   pages.set("/readyz", createReadyzPage(readiness));
   pages.set("/openapi.json", createOpenApiPage(services.services, packageVersion()));
-  pages.set(
-    "/verify",
-    createVerifyPage({
-      async verify(userId, code, clientAddress, requestId) {
-        const candidates = environments.candidateMacs(userId, code);
-        const command = {
-          type: "email.verify",
-          userId,
-          candidates,
-          client: `address:${clientAddress}`,
-        } as const;
-        try {
-          const origin = { clientAddress, ...(requestId !== undefined && { requestId }) };
-          await store.execute(command, environments.plain({ kind: "anonymous" }, origin));
-          return "verified";
-        } catch (error) {
-          if (error instanceof FailureError && error.failure.name === "CODE_INVALID") return "refused";
-          logger.warn({ err: error }, "the verification page could not verify");
-          return "unavailable";
-        }
-      },
-    }),
-  );
+  for (const [path, page] of createVerifyPages(verifyPageOptions(parts, environments))) pages.set(path, page);
   if (mailRoute.kind === "inbox") {
     const isAdminToken = async (tokenHash: string) =>
       (await accessTokens.findCallerByHash(tokenHash))?.userId === adminId;
@@ -511,6 +491,40 @@ function pagesOf(
     for (const [path, page] of inboxPages) pages.set(path, page);
   }
   return pages;
+}
+
+function verifyPageOptions(
+  { config, logger, store }: Parts,
+  environments: EnvironmentFactory,
+): VerifyPageOptions {
+  const languages = new LanguageChoice(PAGE_LOCALES.keys());
+  return {
+    async verify(userId, code, clientAddress, requestId) {
+      const candidates = environments.candidateMacs(userId, code);
+      const client = `address:${clientAddress}`;
+      try {
+        const origin = { clientAddress, ...(requestId !== undefined && { requestId }) };
+        const env = environments.plain({ kind: "anonymous" }, origin);
+        await store.execute({ type: "email.verify", userId, candidates, client }, env);
+        return "verified";
+      } catch (error) {
+        if (error instanceof FailureError && error.failure.name === "CODE_INVALID") return "refused";
+        logger.warn({ err: error }, "the verification page could not verify");
+        return "unavailable";
+      }
+    },
+    chooseLanguage: (header) =>
+      languages.lookUp([...parseAcceptLanguage(header), config.defaultLanguage]) ?? "en",
+    async brandingOf(organizationId) {
+      const { displayName = "", color = "" } = (await store.findOrganization(organizationId))?.settings ?? {};
+      return {
+        ...(displayName !== "" && { name: displayName }),
+        ...(color !== "" && { accentColor: color }),
+      };
+    },
+    redirectHosts: config.verifyRedirectHosts,
+    onScriptMissing: (error) => logger.warn({ err: error }, "the verification page goes without its script"),
+  };
 }
 
 /** By the address that is bound: a wildcard is reached under loopback names too, and from everywhere else. */

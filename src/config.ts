@@ -80,6 +80,8 @@ export interface Config {
    * Undefined: any https host, and http on loopback.
    */
   readonly urlTemplateHosts: readonly string[] | undefined;
+  /** Hosts that the verification page may lead on to, likewise. Default: none. */
+  readonly verifyRedirectHosts: readonly string[];
   /** Whose JWTs are accepted as access tokens. Undefined: nobody's. */
   readonly jwt: JwtTrust | undefined;
   /** The files of the certificate to serve TLS with. Undefined: cleartext. */
@@ -491,6 +493,14 @@ const SETTINGS = {
     help: "Where that issuer publishes its keys, a JWK Set, `https://` (`http://` to loopback only); redirects are not followed.",
     confidential: true,
   },
+  verifyRedirectHosts: {
+    name: "VERIFY_REDIRECT_HOSTS",
+    schema: parsed(parseLinkTargets),
+    unset: "none",
+    example: "app.example.com,*.example.org",
+    placeholder: "hosts",
+    help: "Hosts that the verification page may lead on to after success, where a link has `continue`: `host`, `host:port` or `*.example.com`, separated by commas.",
+  },
   tlsCert: {
     name: "TLS_CERT",
     schema: parsed(parseCertificateFile),
@@ -687,6 +697,7 @@ function assemble({
     secretKeyFile: secretKeyFile?.path,
     smtpServers: values.smtpServers ?? [],
     trustedProxies: values.trustedProxies ?? [],
+    verifyRedirectHosts: values.verifyRedirectHosts ?? [],
   };
 }
 

@@ -18,6 +18,7 @@ import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts
 import { EventService } from "../../gen/countersign/v1/event_service_pb.ts";
 import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
 import { OrganizationService } from "../../gen/countersign/v1/organization_service_pb.ts";
+import { VerificationService } from "../../gen/countersign/v1/verification_service_pb.ts";
 import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { Authenticator } from "../access/authenticator.ts";
@@ -39,9 +40,16 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const WAITING_TIMEOUT_MS = 65_000;
 const WAITING_METHODS: ReadonlySet<DescMethod> = new Set([InboxService.method.waitForMail]);
 
+/** The code is the credential there; the attempt limits guard it. */
+const CODE_METHODS: ReadonlySet<DescMethod> = new Set([
+  UserService.method.verifyEmail,
+  VerificationService.method.checkCode,
+]);
+
 /** Those whose requests have rules. */
 const CHECKED_SERVICES: readonly DescService[] = [
   UserService,
+  VerificationService,
   DeliveryService,
   InboxService,
   EventService,
@@ -188,8 +196,7 @@ export function describeAccess(method: DescMethod): MethodAccess {
     : undefined;
   return {
     isPublic,
-    // The code is the credential there; the attempt limits guard it.
-    anonymous: method === UserService.method.verifyEmail ? "allowed" : "refused",
+    anonymous: CODE_METHODS.has(method) ? "allowed" : "refused",
     permission:
       permission === undefined || permission === AUTHENTICATED ? undefined : (permission as Permission),
   };

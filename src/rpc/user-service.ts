@@ -19,6 +19,7 @@ import type {
 import { exists } from "../verification/user/state.ts";
 import type { Call } from "./call.ts";
 import { ORGANIZATION_HEADER } from "./chain.ts";
+import { clientOf } from "./code-client.ts";
 import { idempotencyKeyOf, markReplayed } from "./idempotency.ts";
 import type { SendLimitWatch } from "./send-limit-watch.ts";
 import type { UnaryService } from "./service-table.ts";
@@ -251,11 +252,6 @@ function verificationIn(command: UserCommand): Verification | undefined {
 
 function changesAddress(command: UserCommand): boolean {
   return command.type === "email.set" || (command.type === "user.update" && command.email !== undefined);
-}
-
-/** Whose wrong tries are counted together. */
-function clientOf({ caller, clientAddress }: Call): string {
-  return caller.kind === "principal" ? `principal:${caller.userId}` : `address:${clientAddress}`;
 }
 
 /** Where a new user belongs when the request does not say. */

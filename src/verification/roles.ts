@@ -36,12 +36,12 @@ const ORGANIZATION_ALL: readonly Permission[] = [
 ];
 
 export const ROLE_PERMISSIONS: Readonly<Record<string, readonly Permission[]>> = {
-  IAM_OWNER: ["iam.read", "iam.write", "iam.member.write", "events.read", "org.create", ...ORGANIZATION_ALL],
+  IAM_OWNER: ["iam.read", "iam.write", "iam.member.write", "org.create", ...ORGANIZATION_ALL],
   IAM_OWNER_VIEWER: ["iam.read", "events.read", "org.read", ...USER_READ],
   IAM_ORG_MANAGER: ["org.create", ...ORGANIZATION_ALL],
   IAM_USER_MANAGER: ["org.read", ...USER_ALL],
   IAM_LOGIN_CLIENT: ["iam.read", "org.read", "user.read", "user.write"],
-  ORG_OWNER: ["events.read", ...ORGANIZATION_ALL],
+  ORG_OWNER: ORGANIZATION_ALL,
   ORG_OWNER_VIEWER: ["events.read", "org.read", ...USER_READ],
   ORG_USER_MANAGER: ["org.read", ...USER_ALL],
   ORG_USER_PERMISSION_EDITOR: ["org.read", ...USER_READ],

@@ -37,7 +37,7 @@ test("the commands do what docs/access.md says", async () => {
   expect(blocks).toHaveLength(4);
   const script = blocks.join("\n").replaceAll("http://127.0.0.1:8080", application.url);
   const PATH = [folder, dirname(process.execPath), process.env["PATH"]].join(delimiter);
-  const { stdout, stderr } = await run("bash", ["-euo", "pipefail", "-c", script], {
+  const { stdout, stderr } = await run("bash", ["--norc", "-euo", "pipefail", "-c", script], {
     cwd: folder,
     env: { PATH, COUNTERSIGN_URL: application.url },
   });

@@ -15,7 +15,7 @@ import { matchesMac, type CodeMac } from "../code.ts";
 import type { Environment } from "../environment.ts";
 import { failure, failureMessage, type Failure } from "../failures.ts";
 import { budgetsOf, debitsOf, triesLeft, type Budget } from "./attempts.ts";
-import type { UserCommand, UserReply } from "./commands.ts";
+import type { SubmittedCode, UserReply } from "./commands.ts";
 import type { UserEvent } from "./events.ts";
 import { replyAfter } from "./reply.ts";
 import {
@@ -29,12 +29,11 @@ import {
 } from "./state.ts";
 
 type UserDecision = Decision<UserEvent, UserReply>;
-type VerifyCommand = Extract<UserCommand, { type: "email.verify" }>;
 
 export function decideVerify(
   state: UserState,
   facts: Facts,
-  command: VerifyCommand,
+  command: SubmittedCode,
   env: Environment,
 ): UserDecision {
   const decision = verify(state, facts, command, env);
@@ -46,7 +45,7 @@ export function decideVerify(
 function mayKnow(
   { name }: Failure,
   { organizationId }: UserState,
-  { userId }: VerifyCommand,
+  { userId }: SubmittedCode,
   { caller }: Environment,
 ): boolean {
   if (caller.kind === "anonymous") return false;
@@ -56,7 +55,7 @@ function mayKnow(
   );
 }
 
-function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Environment): UserDecision {
+function verify(state: UserState, facts: Facts, command: SubmittedCode, env: Environment): UserDecision {
   const known = submittedCode(state, command.candidates);
   const refuseFutile = (why: Failure) =>
     refuse<UserEvent, UserReply>(why, { debits: debitsOf([], 0, command, env) });
@@ -91,7 +90,7 @@ function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Env
 }
 
 /** What refuses the call whatever the code is. */
-function unfitness(state: UserState, command: VerifyCommand): Failure | undefined {
+function unfitness(state: UserState, command: SubmittedCode): Failure | undefined {
   if (command.userId === "") return failure("EMAIL_USER_ID_MISSING");
   if (command.candidates.length === 0) return failure("CODE_MISSING");
   if (!exists(state)) return failure("EMAIL_NOT_FOUND");
@@ -108,7 +107,7 @@ const NO_CODE: WaitingCode = {
 };
 
 /** The user's code that was submitted. Makes the same number of comparisons for every user. */
-function submittedCode(
+export function submittedCode(
   { code, spentCode, olderCodes }: UserState,
   candidates: readonly CodeMac[],
 ): KnownCode | undefined {
@@ -148,7 +147,7 @@ function usedUp(
   spent: readonly Budget[],
   budgets: readonly Budget[],
   facts: Facts,
-  command: VerifyCommand,
+  command: SubmittedCode,
   { nowMs }: Environment,
 ): Failure {
   const perDay = spent.find(({ kind }) => kind === "address");

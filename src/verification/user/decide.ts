@@ -18,6 +18,7 @@ import {
   firstEmailEvents,
   templateProblem,
 } from "./decide-email.ts";
+import { decideCheckCode } from "./decide-check-code.ts";
 import { decideVerify } from "./decide-verify.ts";
 import { checkAddPermission } from "./email-permission.ts";
 import type { UserEvent } from "./events.ts";
@@ -41,6 +42,8 @@ export function decide(state: UserState, facts: Facts, command: UserCommand, env
       return decideResendCode(state, facts, command, env);
     case "email.verify":
       return decideVerify(state, facts, command, env);
+    case "email.checkCode":
+      return decideCheckCode(state, facts, command, env);
     case "email.recordSent":
       return decideRecordSent(state, command, env);
     default:

@@ -40,6 +40,7 @@ export function needs(state: UserState, command: UserCommand, env: Environment):
     case "email.resendCode":
       return mailNeeds(state.organizationId, state.email.address, command.verification);
     case "email.verify":
+    case "email.checkCode":
       return attemptNeeds(state, command);
     default:
       return [];

@@ -51,7 +51,10 @@ async function accountOf(aim: Aim): Promise<string> {
 }
 
 /** Of a user, after what the admin does to it. */
-function ofUser(request: (aim: Aim) => JsonObject, before?: readonly [method: string, request: JsonObject]): Call {
+function ofUser(
+  request: (aim: Aim) => JsonObject,
+  before?: readonly [method: string, request: JsonObject],
+): Call {
   return async (aim) => {
     const userId = await userOf(aim);
     if (before !== undefined && userId !== NOBODY) {
@@ -112,7 +115,7 @@ const USER_CALLS: Readonly<Record<string, Call>> = {
   GetUserByID: ofUser(() => ({})),
   ListUsers: (aim) => ({
     request: { query: { limit: 1_000, asc: true }, sortingColumn: "USER_FIELD_NAME_CREATION_DATE" },
-    seen: aim.target === "self" ? aim.caller.id : landmarksOf(aim)?.userId ?? NOBODY,
+    seen: aim.target === "self" ? aim.caller.id : (landmarksOf(aim)?.userId ?? NOBODY),
   }),
   LockUser: ofUser(() => ({})),
   UnlockUser: ofUser(() => ({}), ["LockUser", {}]),
@@ -154,7 +157,8 @@ const DELIVERY_CALLS: Readonly<Record<string, Call>> = {
   RemoveSuppression: async (aim) => ({
     request: {
       organizationId: organizationOf(aim),
-      address: aim.target === "missing" ? newAddress(aim) : await aim.world.addSuppression(organizationOf(aim)),
+      address:
+        aim.target === "missing" ? newAddress(aim) : await aim.world.addSuppression(organizationOf(aim)),
     },
   }),
 };
@@ -219,7 +223,10 @@ const listAccounts: Call = (aim) => ({
   request: { pageSize: 1_000 },
   seen: landmarksOf(aim)?.serviceAccountId ?? NOBODY,
 });
-const listTokens: Call = (aim) => ({ request: { pageSize: 1_000 }, seen: landmarksOf(aim)?.tokenId ?? NOBODY });
+const listTokens: Call = (aim) => ({
+  request: { pageSize: 1_000 },
+  seen: landmarksOf(aim)?.tokenId ?? NOBODY,
+});
 
 const ACCESS_CALLS: Readonly<Record<string, Call>> = {
   CreateServiceAccount: newAccount(),
@@ -241,7 +248,8 @@ const ACCESS_CALLS: Readonly<Record<string, Call>> = {
   "ListAccessTokens organization_id": ofOrganization(listTokens),
   "ListAccessTokens service_account_id": (aim) => {
     const { target, caller } = aim;
-    if (target === "self") return { request: { serviceAccountId: caller.id }, seen: caller.tokenId || NOBODY };
+    if (target === "self")
+      return { request: { serviceAccountId: caller.id }, seen: caller.tokenId || NOBODY };
     const { serviceAccountId = NOBODY, tokenId = NOBODY } = landmarksOf(aim) ?? {};
     return { request: { serviceAccountId }, seen: tokenId };
   },

@@ -42,14 +42,23 @@ export const WORDS = {
     outcome: "7 PERMISSION_DENIED AUTH-5mWD2",
     meaning: "`AUTH-5mWD2`: none of its roles holds what the call takes",
   },
-  AWfge: { outcome: "7 PERMISSION_DENIED AUTH-AWfge", meaning: "`AUTH-AWfge`: likewise, told after a closer look" },
+  AWfge: {
+    outcome: "7 PERMISSION_DENIED AUTH-AWfge",
+    meaning: "`AUTH-AWfge`: likewise, told after a closer look",
+  },
   Swrgg2: {
     outcome: "7 PERMISSION_DENIED AUTH-Swrgg2",
     meaning: "`AUTH-Swrgg2`: it holds that for another organization only",
   },
   Bs7Ds: { outcome: "7 ORGANIZATION_NOT_FOUND AUTH-Bs7Ds", meaning: "`AUTH-Bs7Ds`: no such organization" },
-  exceeds: { outcome: "7 ROLES_EXCEED_CALLER", meaning: "`ROLES_EXCEED_CALLER`: the account holds more than the caller" },
-  itself: { outcome: "9 SERVICE_ACCOUNT_IS_CALLER", meaning: "`SERVICE_ACCOUNT_IS_CALLER`: others have to do that" },
+  exceeds: {
+    outcome: "7 ROLES_EXCEED_CALLER",
+    meaning: "`ROLES_EXCEED_CALLER`: the account holds more than the caller",
+  },
+  itself: {
+    outcome: "9 SERVICE_ACCOUNT_IS_CALLER",
+    meaning: "`SERVICE_ACCOUNT_IS_CALLER`: others have to do that",
+  },
   eis9R: { outcome: "3 CODE_INVALID COMMAND-eis9R", meaning: "`COMMAND-eis9R`, and not why" },
   why: { outcome: "3 NO_CODE COMMAND-eis9R", meaning: "`COMMAND-eis9R`, and why" },
   gone: { outcome: "gone", meaning: "not found, the same as if it were not there" },
