@@ -106,7 +106,11 @@ test("list shows what passes the filters, for people and for programs", async ()
   await addUser("ada");
   await addUser("bob");
   const table = await run("event", "list", "--user", "ada", "--no-json");
-  expect(steady(table.stdout).replaceAll(/ +/g, " ")).toMatchInlineSnapshot();
+  expect(steady(table.stdout).replaceAll(/ +/g, " ")).toMatchInlineSnapshot(`
+"POSITION TIME TYPE OF NO. BY WHAT
+4 TIME user.human.added ada 1 ID userName=ada@example.com email=ada@example.com firstName=Ada lastName=Lovelace displayName=Ada Lovelace
+"
+`);
   const json = await run("event", "list", "--type", "user.human.added", "--oldest-first", "--json");
   const { events } = JSON.parse(json.stdout) as { events: { aggregate: { id: string } }[] };
   expect(events.map(({ aggregate }) => aggregate.id)).toEqual(["ada", "bob"]);

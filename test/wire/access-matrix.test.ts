@@ -13,6 +13,7 @@ import {
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { readFile } from "node:fs/promises";
 import {
   EventService,
   WatchEventsRequestSchema,
@@ -24,6 +25,7 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts"
 import { Refused } from "../support/delivery-clients.ts";
 import { at } from "../support/wire-formats.ts";
 import { CALLS, type Trial } from "./access-matrix/calls.ts";
+import { renderMatrix } from "./access-matrix/document.ts";
 import {
   CALLERS,
   GONE,
@@ -37,6 +39,7 @@ import { OTHER, OWN, SERVICES, World, type Caller } from "./access-matrix/world.
 
 jest.setTimeout(30_000);
 
+const PAGE = new URL("../../docs/access.md", import.meta.url);
 const LINES = readTable();
 /** Their answer to everybody is the same; services.test.ts asks them. */
 const OPEN_TO_ALL = /^grpc\.(health|reflection)\./;
@@ -212,13 +215,40 @@ describe("the table", () => {
     expect(Object.keys(CALLS).toSorted()).toEqual([...names].toSorted());
   });
 
+  test("is what docs/access.md shows", async () => {
+    expect(await readFile(PAGE, "utf8")).toContain(renderMatrix());
+  });
+
   test("lets nobody with a role of one organization read or change another, but with a code in hand", () => {
     const bound = CALLERS.filter((name) => !name.startsWith("IAM_"));
     const open = LINES.filter(({ target }) => target === "other").flatMap(({ calls, cells }) =>
       calls.flatMap((call) => bound.filter((name) => cells[name] === "yes").map((name) => [call, name])),
     );
-    expect(new Set(open.map(([call]) => call))).toEqual(new Set(["VerifyEmail"]));
+    expect(new Set(open.map(([call]) => call))).toEqual(new Set(["VerifyEmail", "CheckCode"]));
   });
+});
+
+test("a page token of somebody who may read all organizations is none for those who may not", async () => {
+  const reader = callers.get("IAM_OWNER") as Caller;
+  const owner = callers.get("ORG_OWNER") as Caller;
+  const paged = SERVICES.flatMap(({ methods }) => methods).filter(({ input }) => "pageToken" in input.field);
+  expect(paged.map(({ name }) => name).toSorted()).toEqual([
+    "ListAccessTokens",
+    "ListDeliveries",
+    "ListEvents",
+    "ListMails",
+    "ListOrganizations",
+    "ListServiceAccounts",
+    "ListSuppressions",
+  ]);
+  for (const { name, parent } of paged) {
+    const ask = world.ask("gRPC", parent);
+    const { nextPageToken: pageToken = "" } = await ask(reader.token, name, { pageSize: 1 });
+    expect([name, pageToken]).toEqual([name, expect.stringMatching(/.+/)]);
+    await ask(reader.token, name, { pageSize: 1, pageToken });
+    const theirs = await ask(owner.token, name, { pageSize: 1, pageToken }).catch((error: unknown) => error);
+    expect([name, theirs]).toEqual([name, expect.objectContaining({ code: 3, reason: "REQUEST_INVALID" })]);
+  }
 });
 
 /** Runs last: what the calls above left in the other organization. */

@@ -218,9 +218,8 @@ export const WatchHeartbeatSchema: GenMessage<WatchHeartbeat> = /*@__PURE__*/
 /**
  * The log of all events, to look things up in and to follow.
  *
- * Every call carries `Authorization: Bearer <token>` and takes `events.read`, which owners and their viewers have: those
- * of the instance (IAM_OWNER, IAM_OWNER_VIEWER) for all events, those of an organization (ORG_OWNER, ORG_OWNER_VIEWER) for
- * the events that belong to it. Events of other organizations are as if they were not there. Refusals shared by the
+ * Every call carries `Authorization: Bearer <token>` and takes `events.read`: IAM_OWNER, IAM_OWNER_VIEWER and
+ * IAM_ORG_MANAGER have it for all events, ORG_OWNER and ORG_OWNER_VIEWER for those that belong to their organization. Events of other organizations are as if they were not there. Refusals shared by the
  * calls: UNAUTHENTICATED without a valid token, PERMISSION_DENIED for a caller whose roles do not allow the call,
  * INVALID_ARGUMENT for a request that breaks a rule.
  *

@@ -5,7 +5,8 @@
  * go over what is left of the user: first the mails (recipient, link, language, what relays said, the copy in the dev
  * inbox), then the events from the newest to the oldest, and with each address its suppression, unless another user has
  * the address. The row tells how far that came and goes with the last piece, so a run that breaks off goes on later.
- * A user whose mail is being sent at the moment waits: what the relay says may name the address.
+ * A user whose mail is being sent at the moment waits, for what the relay says may name the address; and so does one to
+ * whose old address a notice is still on its way, which nothing takes back.
  *
  * Bytes that were deleted or overwritten do not stay in the file: the connection's secure_delete fills them with zeros. Two
  * kinds of copies are beyond that, and are cleaned up when a run has come to its end. The log (WAL) holds older versions of
@@ -173,7 +174,8 @@ function prepare(
     due: sql(
       `SELECT id, user_id AS userId, next_position AS nextPosition FROM erasures
        WHERE removed_at_ms <= ?
-         AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.user_id = erasures.user_id AND state = 'sending')
+         AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.user_id = erasures.user_id
+           AND due_at_ms IS NOT NULL AND (state = 'sending' OR kind = 'notice'))
        ORDER BY removed_at_ms LIMIT 1`,
     ),
     goOn: sql("UPDATE erasures SET next_position = ? WHERE id = ?"),

@@ -3,8 +3,10 @@
  *
  * An authenticated caller gets ZITADEL's answers; one that may read the user, the true reason in ErrorInfo as well, which
  * says what became of the user's codes. An anonymous one gets success or one single refusal, so that it cannot learn who
- * exists; each of its refusals compares as many MACs and takes as long to write as any other. A wrong try at a code that can be used is an event; without such a code, or with its tries spent (see
- * attempts.ts), only a counter is raised.
+ * exists; each of its refusals compares as many MACs and takes as long to write as any other.
+ *
+ * A wrong try at a code that can be used is an event; without such a code, or with its tries spent (see attempts.ts),
+ * only a counter is raised.
  *
  * A submission that already succeeded succeeds again, with the same details, while its code has not expired and the
  * address has neither changed nor got a newer code nor been vouched for: people press buttons twice.

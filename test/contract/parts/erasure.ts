@@ -186,6 +186,21 @@ export function erasureContract(open: OpenWorld): void {
     expect(await world.store.nextDeliveryDueMs()).toBeUndefined();
   });
 
+  test("a notice to an old address is waited for: an account's end does not take it back", async () => {
+    const world = await open({ addressChangeNotice: true });
+    const verified = { kind: "verified" } as const;
+    await world.addUser("ada", { email: { address: PERSON.address, verification: verified } });
+    await world.setEmail("ada", PERSON.nextAddress, { kind: "none" });
+    await world.run({ type: "user.delete", userId: "ada" });
+    await erase(world);
+    const [notice] = await world.store.claimDeliveries(10, world.nowMs, world.nowMs + 60_000);
+    expect(notice).toMatchObject({ kind: "notice", recipient: PERSON.address });
+    const { deliveryId = "", leaseId = "" } = notice ?? {};
+    await world.settle({ deliveryId, leaseId, outcome: { state: "sent" } });
+    await erase(world);
+    expect(found(await everything(world))).toEqual([]);
+  });
+
   test("a report about an erased mail brings nothing back", async () => {
     const world = await open();
     await addPerson(world, "ada");

@@ -149,14 +149,14 @@ describe("accessToken.revoke", () => {
 
   test.each<[string, Caller, Partial<ServiceAccountState>, string | null]>([
     ["the account itself", { ...withRoles(), userId: "sa1" }, { roles: [{ role: "IAM_OWNER" }] }, null],
-    ["nobody", withRoles(), {}, ANSWERS.noMembership],
+    ["nobody", withRoles(), {}, NO_TOKEN],
     ["ORG_OWNER", holding("ORG_OWNER"), { roles: [OWNER_HERE] }, null],
     ["ORG_OWNER, of an inactive account", holding("ORG_OWNER"), { status: "inactive" }, null],
     ["ORG_OWNER, of an owner of all", holding("ORG_OWNER"), { roles: [{ role: "IAM_OWNER" }] }, EXCEEDS],
-    ["ORG_OWNER elsewhere", OWNER_ELSEWHERE, {}, ANSWERS.noPermissionHere],
+    ["ORG_OWNER elsewhere", OWNER_ELSEWHERE, {}, NO_TOKEN],
     ["ORG_USER_MANAGER, of an owner", holding("ORG_USER_MANAGER"), { roles: [OWNER_HERE] }, EXCEEDS],
     ["ORG_OWNER_VIEWER", holding("ORG_OWNER_VIEWER"), {}, ANSWERS.noPermission],
-    ["anonymous", CALLERS.anonymous, {}, ANSWERS.noCredential],
+    ["anonymous", CALLERS.anonymous, {}, NO_TOKEN],
   ])("by %s", (_row, by, account, outcome) => {
     const scenario = issued(account);
     expect(told(scenario.when(revoke, { caller: by })).outcome).toBe(outcome);

@@ -93,7 +93,7 @@ function named(calls: Readonly<Record<string, Call>>, what: string): Record<stri
 
 const CODE_SENT = ["SendEmailCode", { returnCode: {} }] as const;
 
-const verifyEmail: Call = async (aim) => {
+const ofCode: Call = async (aim) => {
   const userId = await userOf(aim);
   if (userId === NOBODY) return { request: { userId, verificationCode: "ABCDEF" } };
   const answer = await aim.world.admin(UserService, "SendEmailCode", { userId, returnCode: {} });
@@ -108,7 +108,7 @@ const USER_CALLS: Readonly<Record<string, Call>> = {
   "SendEmailCode return_code": ofUser(() => ({ returnCode: {} })),
   ResendEmailCode: ofUser(() => ({ sendCode: {} }), CODE_SENT),
   "ResendEmailCode return_code": ofUser(() => ({ returnCode: {} }), CODE_SENT),
-  VerifyEmail: verifyEmail,
+  VerifyEmail: ofCode,
   "VerifyEmail wrong code": ofUser(() => ({ verificationCode: "ABCDEF" })),
   AddHumanUser: (aim) => ({ request: { organization: { orgId: organizationOf(aim) }, ...newHuman(aim) } }),
   CreateUser: (aim) => ({ request: { organizationId: organizationOf(aim), human: newHuman(aim) } }),
@@ -122,6 +122,12 @@ const USER_CALLS: Readonly<Record<string, Call>> = {
   DeactivateUser: ofUser(() => ({})),
   ReactivateUser: ofUser(() => ({}), ["DeactivateUser", {}]),
   DeleteUser: ofUser(() => ({})),
+};
+
+const VERIFICATION_CALLS: Readonly<Record<string, Call>> = {
+  CheckCode: ofCode,
+  "CheckCode wrong code": ofUser(() => ({ verificationCode: "ABCDEF" })),
+  GetEmailStatus: ofUser(() => ({})),
 };
 
 const deliveryOf = (aim: Aim) => landmarksOf(aim)?.deliveryId ?? NOBODY;
@@ -263,6 +269,7 @@ const ACCESS_CALLS: Readonly<Record<string, Call>> = {
 
 export const CALLS: Readonly<Record<string, Call>> = {
   ...USER_CALLS,
+  ...VERIFICATION_CALLS,
   ...DELIVERY_CALLS,
   ...INBOX_CALLS,
   ...EVENT_CALLS,

@@ -34,6 +34,10 @@ export const WORDS = {
   yes: { outcome: "ok", meaning: "allowed" },
   none: { outcome: "none", meaning: "answered, without what the caller may not read" },
   "401": { outcome: "16 AUTH_HEADER_MISSING", meaning: "UNAUTHENTICATED" },
+  "7fs1e": {
+    outcome: "16 TOKEN_INVALID AUTH-7fs1e",
+    meaning: "`AUTH-7fs1e`: tokens of such a user are none",
+  },
   cdgFk: {
     outcome: "5 MEMBERSHIP_NOT_FOUND AUTHZ-cdgFk",
     meaning: "`AUTHZ-cdgFk`: the caller has no role at all",
@@ -81,6 +85,8 @@ export const GONE: Readonly<Record<string, string>> = {
   DeactivateUser: "5 USER_NOT_FOUND COMMAND-5gp2p62iin",
   ReactivateUser: "5 USER_NOT_FOUND COMMAND-9hy5kzbuk6",
   DeleteUser: "5 USER_NOT_FOUND COMMAND-bd4ir1mblj",
+  CheckCode: "5 USER_NOT_FOUND COMMAND-ieJ2e",
+  GetEmailStatus: "5 USER_NOT_FOUND QUERY-Dfbg2",
   GetDelivery: "5 DELIVERY_NOT_FOUND",
   RetryDelivery: "5 DELIVERY_NOT_FOUND",
   CancelDelivery: "5 DELIVERY_NOT_FOUND",
@@ -130,8 +136,11 @@ SetEmail, SendEmailCode, ResendEmailCode, UpdateHumanUser, UpdateUser, GetUserBy
 
 SetEmail is_verified, UpdateHumanUser is_verified, UpdateUser is_verified,
   SetEmail return_code, SendEmailCode return_code, ResendEmailCode return_code, UpdateHumanUser return_code, UpdateUser return_code,
-  LockUser, UnlockUser, DeactivateUser, ReactivateUser, DeleteUser
+  LockUser, DeactivateUser, DeleteUser
   self     -     -     | -     -     -     -     -     | -      -      -      -      -     | cdgFk
+
+UnlockUser, ReactivateUser
+  self     -     -     | -     -     -     -     -     | -      -      -      -      -     | 7fs1e
 
 DeleteUser
   own      401   cdgFk | yes   AWfge yes   yes   AWfge | yes    AWfge  yes    AWfge  AWfge | cdgFk
@@ -167,6 +176,26 @@ GetUserByID
 ListUsers
   own      401   none  | yes   yes   yes   yes   yes   | yes    yes    yes    yes    none  | none
   other    401   none  | yes   yes   yes   yes   yes   | none   none   none   none   none  | none
+
+
+countersign.v1.VerificationService
+
+CheckCode
+  own      yes   yes   | yes   yes   yes   yes   yes   | yes    yes    yes    yes    yes   | yes
+  other    yes   yes   | yes   yes   yes   yes   yes   | yes    yes    yes    yes    yes   | yes
+  self     -     -     | -     -     -     -     -     | -      -      -      -      -     | yes
+  missing  eis9R gone  | gone  gone  gone  gone  gone  | gone   gone   gone   gone   gone  | gone
+
+CheckCode wrong code
+  own      eis9R eis9R | why   why   why   why   why   | why    why    why    why    eis9R | eis9R
+  other    eis9R eis9R | why   why   why   why   why   | eis9R  eis9R  eis9R  eis9R  eis9R | eis9R
+  self     -     -     | -     -     -     -     -     | -      -      -      -      -     | why
+
+GetEmailStatus
+  own      401   cdgFk | yes   yes   yes   yes   yes   | yes    yes    yes    yes    AWfge | cdgFk
+  other    401   cdgFk | yes   yes   yes   yes   yes   | Swrgg2 Swrgg2 Swrgg2 Swrgg2 AWfge | cdgFk
+  self     -     -     | -     -     -     -     -     | -      -      -      -      -     | yes
+  missing  401   gone  | gone  gone  gone  gone  gone  | gone   gone   gone   gone   gone  | gone
 
 
 countersign.v1.DeliveryService

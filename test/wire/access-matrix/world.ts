@@ -7,6 +7,7 @@ import { DeliveryService } from "../../../gen/countersign/v1/delivery_service_pb
 import { EventService } from "../../../gen/countersign/v1/event_service_pb.ts";
 import { InboxService } from "../../../gen/countersign/v1/inbox_service_pb.ts";
 import { OrganizationService } from "../../../gen/countersign/v1/organization_service_pb.ts";
+import { VerificationService } from "../../../gen/countersign/v1/verification_service_pb.ts";
 import { UserService } from "../../../gen/zitadel/user/v2/user_service_pb.ts";
 import { startTestApplication, type TestApplication } from "../../support/application.ts";
 import { JwtIssuer } from "../../support/jwt-issuer.ts";
@@ -16,6 +17,7 @@ import { CALLERS, type CallerName } from "./table.ts";
 
 export const SERVICES: readonly DescService[] = [
   UserService,
+  VerificationService,
   DeliveryService,
   InboxService,
   EventService,
