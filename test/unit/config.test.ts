@@ -260,7 +260,7 @@ describe("bad values", () => {
     ["FAILURES_PER_DAY", "100001", "is not a whole number from 0 to 100000"],
     ["SEND_COOLDOWN", "60", "is not a duration: a whole number and one of ms, s, m, h, d"],
     ["SEND_COOLDOWN", "2d", "is not between 0s and 1d"],
-    ["EVENT_CLIENT_IP", "yes", 'is not "on" or "off"'],
+    ["EVENT_CLIENT_IP", "yes", "is not on or off"],
     ["ERASE_AFTER", "3651d", "is not between 0s and 3650d, or never"],
     ["ERASE_AFTER", "at once", "is not a duration: a whole number and one of ms, s, m, h, d, or never"],
     ["SENDS_PER_HOUR", "-1", "is not a whole number from 0 to 100000"],

@@ -78,7 +78,7 @@ class Watch {
   async next(): Promise<WatchEventsResponse["message"]> {
     const { done, value } = await this.#messages.next();
     if (done === true) throw new Error("the watch ended by itself");
-    return (value as WatchEventsResponse).message;
+    return value.message;
   }
 
   /** The next event, whatever heartbeats come before it. */
@@ -472,7 +472,9 @@ describe("what events tell", () => {
     const list = await fetch(`${application.url}/countersign/v1/events?user_id=ada&oldest_first=true`, {
       headers,
     });
-    const { events } = (await list.json()) as { events: { editor: object; origin: object }[] };
+    const answer = (await list.json()) as { events: { type: string; editor: object; origin: object }[] };
+    // Recorded when the mail has left, which nobody waits for here.
+    const events = answer.events.filter(({ type }) => type !== "user.human.email.code.sent");
     const address = clientIp === undefined ? {} : { clientIp };
     expect(events.map(({ origin }) => origin)).toEqual([
       { requestId: "request-9", ...address },

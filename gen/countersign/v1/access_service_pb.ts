@@ -566,7 +566,7 @@ export const AccessService: GenService<{
   },
   /**
    * Ends a token: it is refused from the next call on. An account may end its own tokens. The same call again changes
-   * nothing.
+   * nothing. NOT_FOUND for an unknown token, and for one of an account that the caller may not read.
    *
    * @generated from rpc countersign.v1.AccessService.RevokeAccessToken
    */

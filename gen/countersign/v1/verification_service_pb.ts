@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file countersign/v1/verification_service.proto.
  */
 export const file_countersign_v1_verification_service: GenFile = /*@__PURE__*/
-  fileDesc("Ciljb3VudGVyc2lnbi92MS92ZXJpZmljYXRpb25fc2VydmljZS5wcm90bxIOY291bnRlcnNpZ24udjEiWwoQQ2hlY2tDb2RlUmVxdWVzdBIeCgd1c2VyX2lkGAEgASgJQg3gQQL6QgdyBRABGMgBEicKEXZlcmlmaWNhdGlvbl9jb2RlGAIgASgJQgzgQQL6QgZyBBABGBQibQoRQ2hlY2tDb2RlUmVzcG9uc2USFgoObWFza2VkX2FkZHJlc3MYASABKAkSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2lzX3VzZWQYAyABKAgiNwoVR2V0RW1haWxTdGF0dXNSZXF1ZXN0Eh4KB3VzZXJfaWQYASABKAlCDeBBAvpCB3IFEAEYyAEiRQoWR2V0RW1haWxTdGF0dXNSZXNwb25zZRIrCgZzdGF0dXMYASABKAsyGy5jb3VudGVyc2lnbi52MS5FbWFpbFN0YXR1cyLWAQoLRW1haWxTdGF0dXMSDwoHdXNlcl9pZBgBIAEoCRIXCg9vcmdhbml6YXRpb25faWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCRITCgtpc192ZXJpZmllZBgEIAEoCBI0ChBjb2RlX2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghzZXF1ZW5jZRgGIAEoBBIvCgtjaGFuZ2VfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy5wIKE1ZlcmlmaWNhdGlvblNlcnZpY2USogEKCUNoZWNrQ29kZRIgLmNvdW50ZXJzaWduLnYxLkNoZWNrQ29kZVJlcXVlc3QaIS5jb3VudGVyc2lnbi52MS5DaGVja0NvZGVSZXNwb25zZSJQirUYEQoPCg1hdXRoZW50aWNhdGVkgtPkkwI1OgEqIjAvY291bnRlcnNpZ24vdjEvdXNlcnMve3VzZXJfaWR9L2VtYWlsL2NvZGUvY2hlY2sSqgEKDkdldEVtYWlsU3RhdHVzEiUuY291bnRlcnNpZ24udjEuR2V0RW1haWxTdGF0dXNSZXF1ZXN0GiYuY291bnRlcnNpZ24udjEuR2V0RW1haWxTdGF0dXNSZXNwb25zZSJJirUYEQoPCg1hdXRoZW50aWNhdGVkgtPkkwIuEiwvY291bnRlcnNpZ24vdjEvdXNlcnMve3VzZXJfaWR9L2VtYWlsL3N0YXR1c2IGcHJvdG8z", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_timestamp, file_validate_validate, file_zitadel_protoc_gen_zitadel_v2_options]);
+  fileDesc("Ciljb3VudGVyc2lnbi92MS92ZXJpZmljYXRpb25fc2VydmljZS5wcm90bxIOY291bnRlcnNpZ24udjEiWwoQQ2hlY2tDb2RlUmVxdWVzdBIeCgd1c2VyX2lkGAEgASgJQg3gQQL6QgdyBRABGMgBEicKEXZlcmlmaWNhdGlvbl9jb2RlGAIgASgJQgzgQQL6QgZyBBABGBQibQoRQ2hlY2tDb2RlUmVzcG9uc2USFgoObWFza2VkX2FkZHJlc3MYASABKAkSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2lzX3VzZWQYAyABKAgiNwoVR2V0RW1haWxTdGF0dXNSZXF1ZXN0Eh4KB3VzZXJfaWQYASABKAlCDeBBAvpCB3IFEAEYyAEiRQoWR2V0RW1haWxTdGF0dXNSZXNwb25zZRIrCgZzdGF0dXMYASABKAsyGy5jb3VudGVyc2lnbi52MS5FbWFpbFN0YXR1cyLWAQoLRW1haWxTdGF0dXMSDwoHdXNlcl9pZBgBIAEoCRIXCg9vcmdhbml6YXRpb25faWQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCRITCgtpc192ZXJpZmllZBgEIAEoCBI0ChBjb2RlX2V4cGlyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghzZXF1ZW5jZRgGIAEoBBIvCgtjaGFuZ2VfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYwoRV2F0Y2hFbWFpbFJlcXVlc3QSHgoHdXNlcl9pZBgBIAEoCUIN4EEC+kIHcgUQARjIARIbCg5hZnRlcl9zZXF1ZW5jZRgCIAEoBEgAiAEBQhEKD19hZnRlcl9zZXF1ZW5jZSKDAQoSV2F0Y2hFbWFpbFJlc3BvbnNlEi0KBnN0YXR1cxgBIAEoCzIbLmNvdW50ZXJzaWduLnYxLkVtYWlsU3RhdHVzSAASMwoJaGVhcnRiZWF0GAIgASgLMh4uY291bnRlcnNpZ24udjEuRW1haWxIZWFydGJlYXRIAEIJCgdtZXNzYWdlIjoKDkVtYWlsSGVhcnRiZWF0EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMtUDChNWZXJpZmljYXRpb25TZXJ2aWNlEqIBCglDaGVja0NvZGUSIC5jb3VudGVyc2lnbi52MS5DaGVja0NvZGVSZXF1ZXN0GiEuY291bnRlcnNpZ24udjEuQ2hlY2tDb2RlUmVzcG9uc2UiUIq1GBEKDwoNYXV0aGVudGljYXRlZILT5JMCNToBKiIwL2NvdW50ZXJzaWduL3YxL3VzZXJzL3t1c2VyX2lkfS9lbWFpbC9jb2RlL2NoZWNrEqoBCg5HZXRFbWFpbFN0YXR1cxIlLmNvdW50ZXJzaWduLnYxLkdldEVtYWlsU3RhdHVzUmVxdWVzdBomLmNvdW50ZXJzaWduLnYxLkdldEVtYWlsU3RhdHVzUmVzcG9uc2UiSYq1GBEKDwoNYXV0aGVudGljYXRlZILT5JMCLhIsL2NvdW50ZXJzaWduL3YxL3VzZXJzL3t1c2VyX2lkfS9lbWFpbC9zdGF0dXMSbAoKV2F0Y2hFbWFpbBIhLmNvdW50ZXJzaWduLnYxLldhdGNoRW1haWxSZXF1ZXN0GiIuY291bnRlcnNpZ24udjEuV2F0Y2hFbWFpbFJlc3BvbnNlIhWKtRgRCg8KDWF1dGhlbnRpY2F0ZWQwAWIGcHJvdG8z", [file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_timestamp, file_validate_validate, file_zitadel_protoc_gen_zitadel_v2_options]);
 
 /**
  * @generated from message countersign.v1.CheckCodeRequest
@@ -165,6 +165,81 @@ export const EmailStatusSchema: GenMessage<EmailStatus> = /*@__PURE__*/
   messageDesc(file_countersign_v1_verification_service, 4);
 
 /**
+ * @generated from message countersign.v1.WatchEmailRequest
+ */
+export type WatchEmailRequest = Message<"countersign.v1.WatchEmailRequest"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * `sequence` of the last status that the client has: a status that is still the same is not told again, unless the
+   * address is verified by it. Absent: the first status comes at once.
+   *
+   * @generated from field: optional uint64 after_sequence = 2;
+   */
+  afterSequence?: bigint | undefined;
+};
+
+/**
+ * Describes the message countersign.v1.WatchEmailRequest.
+ * Use `create(WatchEmailRequestSchema)` to create a new message.
+ */
+export const WatchEmailRequestSchema: GenMessage<WatchEmailRequest> = /*@__PURE__*/
+  messageDesc(file_countersign_v1_verification_service, 5);
+
+/**
+ * @generated from message countersign.v1.WatchEmailResponse
+ */
+export type WatchEmailResponse = Message<"countersign.v1.WatchEmailResponse"> & {
+  /**
+   * @generated from oneof countersign.v1.WatchEmailResponse.message
+   */
+  message: {
+    /**
+     * @generated from field: countersign.v1.EmailStatus status = 1;
+     */
+    value: EmailStatus;
+    case: "status";
+  } | {
+    /**
+     * @generated from field: countersign.v1.EmailHeartbeat heartbeat = 2;
+     */
+    value: EmailHeartbeat;
+    case: "heartbeat";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message countersign.v1.WatchEmailResponse.
+ * Use `create(WatchEmailResponseSchema)` to create a new message.
+ */
+export const WatchEmailResponseSchema: GenMessage<WatchEmailResponse> = /*@__PURE__*/
+  messageDesc(file_countersign_v1_verification_service, 6);
+
+/**
+ * Says that the watch lives.
+ *
+ * @generated from message countersign.v1.EmailHeartbeat
+ */
+export type EmailHeartbeat = Message<"countersign.v1.EmailHeartbeat"> & {
+  /**
+   * The server's time.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message countersign.v1.EmailHeartbeat.
+ * Use `create(EmailHeartbeatSchema)` to create a new message.
+ */
+export const EmailHeartbeatSchema: GenMessage<EmailHeartbeat> = /*@__PURE__*/
+  messageDesc(file_countersign_v1_verification_service, 7);
+
+/**
  * What apps ask while a person verifies an address. VerifyEmail itself is zitadel.user.v2.UserService's.
  *
  * @generated from service countersign.v1.VerificationService
@@ -195,6 +270,27 @@ export const VerificationService: GenService<{
     methodKind: "unary";
     input: typeof GetEmailStatusRequestSchema;
     output: typeof GetEmailStatusResponseSchema;
+  },
+  /**
+   * Answers where a user's address stands, and again whenever the user has changed, until the address is verified: so a
+   * page learns within a second what was done in another tab or on another device. There is no REST form: it is served
+   * over gRPC, gRPC-Web and Connect.
+   * The status comes at once, or a heartbeat where the client has that status; and a heartbeat whenever nothing else came
+   * for 15 seconds. Of changes that follow one another closely the last one alone is told. The call ends with OK once it has told that the address is verified, and without that after
+   * ten minutes; a client that waits on then, or after a break, calls again with `after_sequence`. Where the address is
+   * changed meanwhile the call goes on with the new one: each status names the address that it is about.
+   * For the user, and for callers with `user.read` for the user's organization: UNAUTHENTICATED a few seconds after the
+   * token is revoked or over, PERMISSION_DENIED instead of the next message once the role is lost.
+   * NOT_FOUND for an unknown user, and once the user is deleted. UNAVAILABLE when the server stops, RESOURCE_EXHAUSTED if
+   * too many calls of the principal, or in all, are open already. A client that takes no message for a minute loses the
+   * call.
+   *
+   * @generated from rpc countersign.v1.VerificationService.WatchEmail
+   */
+  watchEmail: {
+    methodKind: "server_streaming";
+    input: typeof WatchEmailRequestSchema;
+    output: typeof WatchEmailResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_countersign_v1_verification_service, 0);

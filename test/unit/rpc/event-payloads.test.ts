@@ -50,10 +50,7 @@ const CASES: Readonly<Record<string, readonly [shown: object, hidden: object]>> 
   "org.settings.changed": [SETTINGS, {}],
   "user.machine.added": [{ userName: "backend", roles: ROLES }, {}],
   "user.machine.roles.changed": [{ roles: ROLES }, {}],
-  "user.pat.added": [
-    { serviceAccountId: "account-1", expiresAtMs: 1_798_761_600_000 },
-    { hash: "secret" },
-  ],
+  "user.pat.added": [{ serviceAccountId: "account-1", expiresAtMs: 1_798_761_600_000 }, { hash: "secret" }],
   "user.pat.removed": [{}, {}],
 };
 

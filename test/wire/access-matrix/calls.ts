@@ -128,6 +128,8 @@ const VERIFICATION_CALLS: Readonly<Record<string, Call>> = {
   CheckCode: ofCode,
   "CheckCode wrong code": ofUser(() => ({ verificationCode: "ABCDEF" })),
   GetEmailStatus: ofUser(() => ({})),
+  // Whoever may watch is told at once where the address stands.
+  WatchEmail: ofUser(() => ({})),
 };
 
 const deliveryOf = (aim: Aim) => landmarksOf(aim)?.deliveryId ?? NOBODY;

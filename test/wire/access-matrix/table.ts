@@ -87,6 +87,7 @@ export const GONE: Readonly<Record<string, string>> = {
   DeleteUser: "5 USER_NOT_FOUND COMMAND-bd4ir1mblj",
   CheckCode: "5 USER_NOT_FOUND COMMAND-ieJ2e",
   GetEmailStatus: "5 USER_NOT_FOUND QUERY-Dfbg2",
+  WatchEmail: "5 USER_NOT_FOUND QUERY-Dfbg2",
   GetDelivery: "5 DELIVERY_NOT_FOUND",
   RetryDelivery: "5 DELIVERY_NOT_FOUND",
   CancelDelivery: "5 DELIVERY_NOT_FOUND",
@@ -191,7 +192,7 @@ CheckCode wrong code
   other    eis9R eis9R | why   why   why   why   why   | eis9R  eis9R  eis9R  eis9R  eis9R | eis9R
   self     -     -     | -     -     -     -     -     | -      -      -      -      -     | why
 
-GetEmailStatus
+GetEmailStatus, WatchEmail
   own      401   cdgFk | yes   yes   yes   yes   yes   | yes    yes    yes    yes    AWfge | cdgFk
   other    401   cdgFk | yes   yes   yes   yes   yes   | Swrgg2 Swrgg2 Swrgg2 Swrgg2 AWfge | cdgFk
   self     -     -     | -     -     -     -     -     | -      -      -      -      -     | yes

@@ -115,10 +115,10 @@ describe("any other submission", () => {
       [verify, verify, verify],
     ]) {
       const scenario = givenUser(...withCode);
-      for (const submit of tries) scenario.when(submit("WRONG"), { caller: withoutGrants });
+      for (const submit of tries) scenario.when(submit("WRONG"), { caller: iamOwner });
       expect(scenario.events).toHaveLength(withCode.length + POLICY.maxAttemptsPerClient);
       for (const submit of [check, verify]) {
-        const { outcome } = scenario.when(submit("CODE1"), { caller: withoutGrants });
+        const { outcome } = scenario.when(submit("CODE1"), { caller: iamOwner });
         expect(outcome).toMatchObject({ ok: false, failure: { name: "CODE_USED_UP" } });
       }
     }
