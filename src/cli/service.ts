@@ -57,7 +57,8 @@ export async function withService(
   let client: CountersignClient | undefined;
   try {
     const token = await readToken(config);
-    client = createCountersignClient({ ...options, url: config.url, token });
+    // Without keys nothing is repeated that got no answer: who looks at a terminal is told at once.
+    client = createCountersignClient({ idempotencyKeys: false, ...options, url: config.url, token });
     return await run({ url: config.url, client });
   } catch (error) {
     const told = error instanceof CommandError ? error : commandError(error, config.url);

@@ -25,6 +25,7 @@ export {
   type TimelineEntry,
 } from "../../gen/countersign/v1/delivery_pb.ts";
 export { EventSchema, type Event } from "../../gen/countersign/v1/event_pb.ts";
+export { EmailStatusSchema, type EmailStatus } from "../../gen/countersign/v1/verification_service_pb.ts";
 export { TextQueryMethod } from "../../gen/zitadel/object/v2/object_pb.ts";
 export { AddHumanUserResponseSchema } from "../../gen/zitadel/user/v2/create_user_pb.ts";
 export { Gender, UserSchema, UserState, type User } from "../../gen/zitadel/user/v2/user_pb.ts";

@@ -3,6 +3,7 @@
  * idempotency key, and being executed twice does no harm.
  */
 import type { Interceptor } from "@connectrpc/connect";
+import { callFailure } from "./call-failure.ts";
 import { IDEMPOTENCY_KEY_HEADER } from "./idempotency-keys.ts";
 import { spread, wait, type RetryPolicy } from "./retry.ts";
 
@@ -24,7 +25,7 @@ export function retryLost({ maxAttempts, maxDelayMs }: RetryPolicy): Interceptor
   };
 }
 
-/** What fetch rejects with when there is no answer (https://fetch.spec.whatwg.org/#fetch-method). */
+/** What fetch rejects with when there is no answer (https://fetch.spec.whatwg.org/#fetch-method), or a broken HTTP/2. */
 function isLost(error: unknown): boolean {
-  return (error as Error | undefined)?.name === "TypeError";
+  return (error as Error | undefined)?.name === "TypeError" || callFailure(error).network !== undefined;
 }

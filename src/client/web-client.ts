@@ -8,30 +8,21 @@
  * what `callFailure` and `reasonOf` read. Calls that send codes or add users carry an idempotency key, and are sent again
  * where their answer was lost; any call that was refused for the moment is sent again when its refusal says.
  */
-import { createClient, type Client, type Interceptor, type Transport } from "@connectrpc/connect";
+import { createClient, type Client, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
 import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
 import { VerificationService } from "../../gen/countersign/v1/verification_service_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
-import { withToken, type TokenSource } from "./access-token.ts";
-import { withIdempotencyKey } from "./idempotency-keys.ts";
-import { retryLost } from "./retry-lost.ts";
-import { RETRIES, retryRefused, type RetryPolicy } from "./retry.ts";
+import { stepsOf, type CallOptions } from "./call-steps.ts";
 
-export interface WebClientOptions {
+export interface WebClientOptions extends CallOptions {
   /** Origin of the service, such as `https://verify.example.com`. */
   readonly url: string;
   /** Default: `grpc-web`. Both do the same; Connect's messages are JSON, which the browser's tools show. */
   readonly protocol?: "grpc-web" | "connect";
-  /** Access token, or what gives one for each try. Default: none, which VerifyEmail and CheckCode alone do with. */
-  readonly token?: TokenSource;
   /** How long a call may take in all, retries included, in milliseconds. A call's own `timeoutMs` goes before it. Default: 30,000. */
   readonly timeoutMs?: number;
-  /** What is sent again by itself. Default: RETRIES. `false`: nothing. */
-  readonly retry?: RetryPolicy | false;
-  /** What makes the keys of calls that send or add. Default: 128 random bits. `false`: such calls have none, and are sent once. */
-  readonly idempotencyKeys?: (() => string) | false;
   /** Default: the global fetch. */
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -65,13 +56,4 @@ export function createWebTransport(options: WebClientOptions): Transport {
     ...(fetch !== undefined && { fetch }),
   };
   return protocol === "connect" ? createConnectTransport(common) : createGrpcWebTransport(common);
-}
-
-/** The first is the outermost: the key stays the same over all tries, the token is asked for anew at each. */
-function stepsOf({ token, idempotencyKeys, retry = RETRIES }: WebClientOptions): Interceptor[] {
-  return [
-    ...(idempotencyKeys === false ? [] : [withIdempotencyKey(idempotencyKeys)]),
-    ...(retry === false ? [] : [retryLost(retry), retryRefused(retry)]),
-    ...(token === undefined ? [] : [withToken(token)]),
-  ];
 }

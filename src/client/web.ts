@@ -3,6 +3,7 @@ export { callFailure, type CallCode, type CallFailure, type FieldViolation } fro
 export * from "./contract.ts";
 export { reasonOf } from "./reason.ts";
 export { RETRIES, type RetryPolicy } from "./retry.ts";
+export { watchEmail, type WatchEmailOptions } from "./watch-email.ts";
 export { verifyEmail, VerifyError, type VerifyEmailCall } from "./verify-email.ts";
 export {
   createCountersignClient,

@@ -13,10 +13,11 @@ import { createInboxService, type InboxServiceOptions } from "./inbox-service.ts
 import { createOrganizationService, type OrganizationServiceOptions } from "./organization-service.ts";
 import { ServiceTable } from "./service-table.ts";
 import { createUserService, type UserServiceOptions } from "./user-service.ts";
-import { createVerificationService } from "./verification-service.ts";
+import { createVerificationService, type VerificationServiceOptions } from "./verification-service.ts";
 
 export function createServices(
   options: UserServiceOptions &
+    VerificationServiceOptions &
     DeliveryServiceOptions &
     InboxServiceOptions &
     EventServiceOptions &

@@ -1,10 +1,11 @@
-// UserService and EventService on a port of their own, with the store at hand: accounts are added and tokens revoked there.
+// UserService, EventService and VerificationService on a port of their own, with the store at hand: accounts are added and tokens revoked there.
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { EventService } from "../../gen/countersign/v1/event_service_pb.ts";
+import { VerificationService } from "../../gen/countersign/v1/verification_service_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import { Authenticator } from "../../src/access/authenticator.ts";
 import { PersonalAccessTokens } from "../../src/access/personal-access-tokens.ts";
@@ -15,6 +16,10 @@ import { Chain } from "../../src/rpc/chain.ts";
 import { createEventService, type EventServiceOptions } from "../../src/rpc/event-service.ts";
 import { ServiceTable } from "../../src/rpc/service-table.ts";
 import { createUserService } from "../../src/rpc/user-service.ts";
+import {
+  createVerificationService,
+  type VerificationServiceOptions,
+} from "../../src/rpc/verification-service.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { ApiHandler } from "../../src/transport/api-handler.ts";
 import { Listener } from "../../src/transport/listener.ts";
@@ -36,7 +41,10 @@ export interface EventServer {
   stop(graceMs?: number): Promise<void>;
 }
 
-export interface EventServerOptions extends Pick<EventServiceOptions, "heartbeatMs" | "watchLimits"> {
+export interface EventServerOptions
+  extends
+    Pick<EventServiceOptions, "heartbeatMs" | "watchLimits">,
+    Pick<VerificationServiceOptions, "emailWatchMs" | "emailWatchLimits"> {
   /** Milliseconds in which a client has to take a message. */
   readonly messageTimeoutMs?: number;
 }
@@ -54,7 +62,8 @@ export async function startEventServer(options: EventServerOptions = {}): Promis
   const { environments, keyring } = world;
   const services = new ServiceTable()
     .add(UserService, createUserService({ store, environments }))
-    .add(EventService, createEventService({ store, environments, keyring, ...options }));
+    .add(EventService, createEventService({ store, environments, keyring, ...options }))
+    .add(VerificationService, createVerificationService({ store, environments, ...options }));
   const handler = new ApiHandler({
     chain,
     services,

@@ -1,6 +1,6 @@
 // Where data is kept, and the secrets that guard it.
 import { describe, expect, test } from "@jest/globals";
-import { type Config } from "../../../../src/config.ts";
+import type { Config } from "../../../../src/config.ts";
 import {
   expectRefused,
   expectRefusedUnshown,

@@ -1,23 +1,12 @@
 // The settings that make JWTs access tokens: all three or none, and keys from nowhere but where the operator said.
 import { describe, expect, test } from "@jest/globals";
 import { inspect } from "node:util";
-import { loadConfig, type Config } from "../../src/config.ts";
+import { load, problemsOf } from "../../../support/settings.ts";
 
 const COUNTERSIGN_JWT_ISSUER = "https://login.example.com";
 const COUNTERSIGN_JWT_AUDIENCE = "https://verify.example.com";
 const COUNTERSIGN_JWKS_URL = "https://login.example.com/oauth/v2/keys?token=T0KEN";
 const ALL = { COUNTERSIGN_JWT_ISSUER, COUNTERSIGN_JWT_AUDIENCE, COUNTERSIGN_JWKS_URL };
-
-function problemsOf(env: Readonly<Record<string, string>>): readonly string[] {
-  const result = loadConfig(env);
-  return result.ok ? [] : result.problems;
-}
-
-function load(env: Readonly<Record<string, string>>): Config {
-  const result = loadConfig(env);
-  if (!result.ok) throw new Error(result.problems.join("\n"));
-  return result.config;
-}
 
 test("none of them: no JWTs", () => {
   expect(load({}).jwt).toBeUndefined();
