@@ -193,7 +193,7 @@ export const comments: Readonly<Record<string, string>> = {
   "countersign.v1.OrganizationSettings.template_folder": "Whose texts and templates mails have: the name of a folder in COUNTERSIGN_MAIL_TEMPLATES/organizations. Empty: the one that is named by the organization's id.",
   "countersign.v1.OrganizationSettings.notices": "Whether a verified address is told when another takes its place.",
   "countersign.v1.OrganizationSettings.display_name": "What people know the organization as. Empty: its name.",
-  "countersign.v1.OrganizationSettings.logo_url": "An https URL.",
+  "countersign.v1.OrganizationSettings.logo_url": "An https URL. The verification page shows what is there, if it is a PNG, JPEG, GIF or WebP of 8 kB at most.",
   "countersign.v1.OrganizationSettings.color": "Such as `#1f5fd0`.",
   "countersign.v1.CreateOrganizationRequest.organization_id": "1 to 200 letters, digits, dots, dashes and underscores. Absent: one is made.",
   "countersign.v1.CreateOrganizationRequest.settings": "Absent: as the operator has set all.",

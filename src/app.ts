@@ -18,6 +18,7 @@ import { LanguageChoice, parseAcceptLanguage } from "./mail/messages/language-ch
 import { loadMailOverrides } from "./mail/messages/load-mail-overrides.ts";
 import { MailThread } from "./mail/thread/mail-thread.ts";
 import type { Logger } from "./observability/logger.ts";
+import { createGuardedLookup } from "./mail/webhook/address-guard.ts";
 import { endpointProblem } from "./mail/webhook/webhook-endpoint.ts";
 import { serveMetrics } from "./observability/metrics-listener.ts";
 import { Metrics, type StoreSample } from "./observability/metrics.ts";
@@ -50,6 +51,7 @@ import { FailureError } from "./verification/failures.ts";
 import { isLoopback } from "./verification/host-name.ts";
 import { createHealthzPage, createReadyzPage } from "./web/health-pages.ts";
 import { createInboxPages } from "./web/inbox-page.ts";
+import { Logos } from "./web/verify/logos.ts";
 import { createVerifyPages, type VerifyPageOptions } from "./web/verify/verify-page.ts";
 import { PAGE_LOCALES } from "./web/verify/page-locales.ts";
 
@@ -202,6 +204,10 @@ async function run(parts: Parts): Promise<Application> {
     randomBytes: sources.randomBytes,
     tokenUses,
   });
+  const logos = new Logos({
+    lookup: createGuardedLookup({ allowPrivate: false, loopbackOnly: false }),
+    onFailure: (logoUrl, problem) => logger.info({ host: new URL(logoUrl).host, problem }, "no logo came"),
+  });
   const handler = new ApiHandler({
     chain,
     services,
@@ -212,6 +218,7 @@ async function run(parts: Parts): Promise<Application> {
       inbox,
       readiness,
       services,
+      logos,
       adminId: admin.serviceAccountId,
     }),
     callLog,
@@ -252,6 +259,7 @@ async function run(parts: Parts): Promise<Application> {
     readiness.stop();
     handler.endWatches();
     inbox.close();
+    logos.close();
     clearInterval(maintenance);
     erasure?.stop();
     // One grace for both: nothing that a call does waits for a mail.
@@ -466,20 +474,22 @@ interface PageParts {
   readonly inbox: Inbox;
   readonly readiness: Readiness;
   readonly services: ServiceTable;
+  readonly logos: Logos;
   /** The account whose token opens an inbox that is not on loopback. */
   readonly adminId: string;
 }
 
 function pagesOf(
   parts: Parts,
-  { environments, accessTokens, inbox, readiness, services, adminId }: PageParts,
+  { environments, accessTokens, inbox, readiness, services, logos, adminId }: PageParts,
 ): ReadonlyMap<string, Page> {
   const { config, mailRoute, sources } = parts;
   const pages = new Map<string, Page>();
   pages.set("/healthz", createHealthzPage());
   pages.set("/readyz", createReadyzPage(readiness));
   pages.set("/openapi.json", createOpenApiPage(services.services, packageVersion()));
-  for (const [path, page] of createVerifyPages(verifyPageOptions(parts, environments))) pages.set(path, page);
+  for (const [path, page] of createVerifyPages(verifyPageOptions(parts, environments, logos)))
+    pages.set(path, page);
   if (mailRoute.kind === "inbox") {
     const isAdminToken = async (tokenHash: string) =>
       (await accessTokens.findCallerByHash(tokenHash))?.userId === adminId;
@@ -496,6 +506,7 @@ function pagesOf(
 function verifyPageOptions(
   { config, logger, store }: Parts,
   environments: EnvironmentFactory,
+  logos: Logos,
 ): VerifyPageOptions {
   const languages = new LanguageChoice(PAGE_LOCALES.keys());
   return {
@@ -516,10 +527,13 @@ function verifyPageOptions(
     chooseLanguage: (header) =>
       languages.lookUp([...parseAcceptLanguage(header), config.defaultLanguage]) ?? "en",
     async brandingOf(organizationId) {
-      const { displayName = "", color = "" } = (await store.findOrganization(organizationId))?.settings ?? {};
+      const { settings } = (await store.findOrganization(organizationId)) ?? {};
+      const { displayName = "", color = "", logoUrl = "" } = settings ?? {};
+      const logo = logoUrl === "" ? undefined : logos.find(logoUrl);
       return {
         ...(displayName !== "" && { name: displayName }),
         ...(color !== "" && { accentColor: color }),
+        ...(logo !== undefined && { logo }),
       };
     },
     redirectHosts: config.verifyRedirectHosts,

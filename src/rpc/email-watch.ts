@@ -23,7 +23,7 @@ import { StreamSeats, type SeatLimits } from "./stream-seats.ts";
 import { UserBell } from "./user-bell.ts";
 
 export interface EmailWatchOptions extends EmailStatusSources {
-  /** How many watches may be open. Default: 500 of one principal, for an app's server waits for all its users; 1,000 in all. */
+  /** How many watches may be open. Default: 500 of one principal and of one organization, for an app's server waits for all its users; 5 of a principal without a role; 1,000 in all. */
   readonly emailWatchLimits?: SeatLimits | undefined;
   /** How long a watch may take, in milliseconds. Default: 10 minutes. */
   readonly emailWatchMs?: number | undefined;
@@ -31,7 +31,12 @@ export interface EmailWatchOptions extends EmailStatusSources {
   readonly heartbeatMs?: number | undefined;
 }
 
-const WATCH_LIMITS: SeatLimits = { perPrincipal: 500, inAll: 1_000 };
+const WATCH_LIMITS: SeatLimits = {
+  perPrincipal: 500,
+  perPrincipalWithoutRole: 5,
+  perOrganization: 500,
+  inAll: 1_000,
+};
 const WATCH_MS = 10 * 60_000;
 const HEARTBEAT_MS = 15_000;
 /** Changes that follow one another closely are told as one. */

@@ -7,7 +7,7 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import type { EventService, WatchEventsResponseSchema } from "../../gen/countersign/v1/event_service_pb.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
 import type { Keyring } from "../store/keyring.ts";
@@ -28,7 +28,7 @@ export interface EventServiceOptions {
   readonly environments: EnvironmentFactory;
   /** Seals page tokens. */
   readonly keyring: Keyring;
-  /** How many watches may be open. Default: 16 of one principal, 64 in all. */
+  /** How many watches may be open. Default: 16 of one principal, 24 of one organization, 64 in all. */
   readonly watchLimits?: SeatLimits | undefined;
   /** After so many milliseconds without a message a watch sends a heartbeat. Default 15,000. */
   readonly heartbeatMs?: number | undefined;
@@ -40,13 +40,21 @@ const LIST_TIMEOUT_MS = 1_000;
 const WATCH_PAGE_EVENTS = 100;
 /** Commits that follow one another closely are read together: under load that spares most of the reads. */
 const GATHERING_MS = 10;
-const WATCH_LIMITS: SeatLimits = { perPrincipal: 16, inAll: 64 };
+const WATCH_LIMITS: SeatLimits = { perPrincipal: 16, perOrganization: 24, inAll: 64 };
+/** From one full page of any watch to the next: those that are far behind share a part of the main thread. */
+const CATCHING_UP_MS = 2;
 const HEARTBEAT_MS = 15_000;
 
 export function createEventService(options: EventServiceOptions): ServiceMethods<typeof EventService> {
   const { store, environments, keyring, watchLimits = WATCH_LIMITS, heartbeatMs = HEARTBEAT_MS } = options;
   const seats = new StreamSeats(watchLimits);
   const bell = new CommitBell(store);
+
+  let lastTurn: Promise<unknown> = Promise.resolve();
+  function catchUpTurn(): Promise<unknown> {
+    lastTurn = lastTurn.then(() => pause(CATCHING_UP_MS));
+    return lastTurn;
+  }
 
   /** @throws FailureError EVENT_POSITION_UNKNOWN */
   async function startOf(afterPosition: bigint | undefined): Promise<number> {
@@ -84,8 +92,8 @@ export function createEventService(options: EventServiceOptions): ServiceMethods
         await bell.beyond(position, signal, quietMs);
         await pause(Math.min(GATHERING_MS, quietMs));
       } else {
-        // Pages of which nothing is sent would keep all other calls waiting.
-        await turn();
+        // Full pages, read at once one after the other, would keep all other calls waiting.
+        await catchUpTurn();
       }
     }
   }

@@ -8,6 +8,10 @@ import type { StreamCall } from "./call.ts";
 export interface SeatLimits {
   /** Of one principal. */
   readonly perPrincipal: number;
+  /** Of one principal that has no role, such as a person who watches their own account. Default: perPrincipal. */
+  readonly perPrincipalWithoutRole?: number;
+  /** Of the principals of one organization together, so that none leaves the others without. Default: inAll. */
+  readonly perOrganization?: number;
   readonly inAll: number;
 }
 
@@ -31,21 +35,34 @@ export class StreamSeats {
   /** For the life of the stream. @throws FailureError STREAM_LIMIT_REACHED */
   take({ caller, signal }: StreamCall): void {
     const { perPrincipal, inAll } = this.#limits;
-    const principal = caller.kind === "principal" ? caller.userId : caller.kind;
-    const own = this.#takenBy.get(principal) ?? 0;
-    if (own >= perPrincipal) throw refused(`the caller has ${own} such streams open`, perPrincipal);
+    const { perPrincipalWithoutRole = perPrincipal, perOrganization = inAll } = this.#limits;
+    const isPrincipal = caller.kind === "principal";
+    const most = isPrincipal && caller.grants.length === 0 ? perPrincipalWithoutRole : perPrincipal;
+    const principal = isPrincipal ? `principal ${caller.userId}` : caller.kind;
+    const organization = isPrincipal ? `organization ${caller.organizationId}` : caller.kind;
+    const [own, shared] = [this.#takenOf(principal), this.#takenOf(organization)];
+    if (own >= most) throw refused(`the caller has ${own} such streams open`, most);
+    if (shared >= perOrganization) {
+      throw refused(`the caller's organization has ${shared} such streams open`, perOrganization);
+    }
     if (this.#taken >= inAll) throw refused(`${this.#taken} such streams are open`, inAll);
     if (signal.aborted) return;
-    this.#taken += 1;
-    this.#takenBy.set(principal, own + 1);
-    signal.addEventListener("abort", () => this.#leave(principal), { once: true });
+    const holders = new Set([principal, organization]);
+    this.#change(holders, 1);
+    signal.addEventListener("abort", () => this.#change(holders, -1), { once: true });
   }
 
-  #leave(principal: string): void {
-    this.#taken -= 1;
-    const left = (this.#takenBy.get(principal) ?? 1) - 1;
-    if (left === 0) this.#takenBy.delete(principal);
-    else this.#takenBy.set(principal, left);
+  #takenOf(holder: string): number {
+    return this.#takenBy.get(holder) ?? 0;
+  }
+
+  #change(holders: ReadonlySet<string>, by: 1 | -1): void {
+    this.#taken += by;
+    for (const holder of holders) {
+      const taken = this.#takenOf(holder) + by;
+      if (taken === 0) this.#takenBy.delete(holder);
+      else this.#takenBy.set(holder, taken);
+    }
   }
 }
 

@@ -51,6 +51,8 @@ const STATES: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
 };
 
 const [, , folder = new URL("../../docs/images/", import.meta.url).pathname] = process.argv;
+const browser = await startBrowser();
+const logo = await drawLogo();
 const pages = createVerifyPages({
   verify: () => Promise.resolve("refused"),
   chooseLanguage: (header) => header.split(",", 1).join(""),
@@ -59,7 +61,7 @@ const pages = createVerifyPages({
       organizationId === "branded"
         ? {
             name: "Aurora Rowing Club",
-            logo: { mediaType: "image/svg+xml", bytes: Buffer.from(LOGO) },
+            logo: { mediaType: "image/png", bytes: logo },
             accentColor: "#0f766e",
           }
         : {},
@@ -67,7 +69,6 @@ const pages = createVerifyPages({
   redirectHosts: ["app.example.com"],
 });
 
-const browser = await startBrowser();
 try {
   await writeSheet("verify-phone", PHONE, Object.values(STATES), 5);
   await writeSheet("verify-desk", DESK, Object.values(STATES), 5);
@@ -155,4 +156,12 @@ async function writeImages(
   </style>${items.join("")}`);
   await writeFile(join(folder, `${name}.png`), await page.screenshot({ fullPage: true }));
   await page.close();
+}
+
+async function drawLogo(): Promise<Buffer> {
+  const page = await browser.newPage({ viewport: { width: 40, height: 40 }, deviceScaleFactor: 2 });
+  await page.setContent(`<body style="margin: 0">${LOGO}`);
+  const drawn = await page.screenshot({ omitBackground: true });
+  await page.close();
+  return drawn;
 }

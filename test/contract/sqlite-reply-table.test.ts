@@ -118,4 +118,17 @@ describe("kept answers", () => {
     reopened.keep(replyOf(7));
     expect(found(reopen())).toEqual(["request 7"]);
   });
+
+  test("of a database from before the index: the answers are given up, and new ones are kept", () => {
+    database = openForWriting(join(newFolder(), "test.db"));
+    migrate(database, 5);
+    database
+      .prepare("INSERT INTO kept_replies VALUES (?, 'request 1', 'user 1', '{}', NULL, ?)")
+      .run(scopeOf(1), EXPIRY_MS);
+    migrate(database);
+    const table = new ReplyTable(database);
+    expect(table.find(scopeOf(1), NOW_MS)).toBeUndefined();
+    keepMany(table);
+    expect(found(table)).toHaveLength(MANY);
+  });
 });

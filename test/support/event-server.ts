@@ -75,7 +75,9 @@ export async function startEventServer(options: EventServerOptions = {}): Promis
     messageTimeoutMs: options.messageTimeoutMs,
     directUnary: process.env["COUNTERSIGN_DIRECT_UNARY"] !== "off",
   });
-  const listener = new Listener();
+  const { messageTimeoutMs: answerTimeoutMs } = options;
+  const limits = answerTimeoutMs === undefined ? {} : { answerTimeoutMs, checkIntervalMs: 200 };
+  const listener = new Listener({ limits });
   const { port } = await listener.listen("127.0.0.1", 0);
   listener.serve(handler);
   return {

@@ -104,7 +104,7 @@ export type OrganizationSettings = Message<"countersign.v1.OrganizationSettings"
   displayName: string;
 
   /**
-   * An https URL.
+   * An https URL. The verification page shows what is there, if it is a PNG, JPEG, GIF or WebP of 8 kB at most.
    *
    * @generated from field: string logo_url = 7;
    */

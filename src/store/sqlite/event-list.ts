@@ -41,7 +41,8 @@ export class EventList {
         .prepare("SELECT position FROM aggregates WHERE type IN ('user', 'service_account') AND id = ?")
         .pluck(),
       link: database.prepare(
-        "SELECT previous, type, created_at_ms AS createdAtMs FROM events WHERE position = ?",
+        `SELECT previous, type, created_at_ms AS createdAtMs,
+           CASE aggregate_type WHEN 'user' THEN aggregate_id END AS userId FROM events WHERE position = ?`,
       ),
       event: database.prepare(`SELECT ${EVENT_COLUMNS} FROM events WHERE position = ?`),
       lastPosition: database.prepare("SELECT coalesce(max(position), 0) FROM events").pluck(),
@@ -138,7 +139,7 @@ export class EventList {
   #follow(query: EventQuery, userId: string, range: Range, deadlineMs: number): EventPage {
     const { oldestFirst, limit } = query;
     const passing: number[] = [];
-    let position = (this.#statements.head.get(userId) as number | undefined) ?? 0;
+    let position = this.#startOfChain(query, userId);
     while (position >= range.first) {
       const link = this.#statements.link.get(position) as Link | undefined;
       if (link === undefined) break;
@@ -147,13 +148,22 @@ export class EventList {
       if (performance.now() >= deadlineMs) {
         // In the other order the end of the chain is where the page begins.
         if (oldestFirst) throw new TimedOut();
-        return { events: this.#eventsAt(query, passing), next: position };
+        return { events: this.#eventsAt(query, passing), next: Math.min(position, range.last + 1) };
       }
       position = link.previous;
     }
     const isFull = oldestFirst ? passing.length > limit : passing.length === limit;
     const events = this.#eventsAt(query, oldestFirst ? passing.toReversed().slice(0, limit) : passing);
     return { events, next: isFull ? events.at(-1)?.position : undefined };
+  }
+
+  /** Where the page before ended, if that is on the chain: a long one is not walked again for every page. */
+  #startOfChain({ cursor, oldestFirst }: EventQuery, userId: string): number {
+    if (cursor !== undefined && !oldestFirst) {
+      const link = this.#statements.link.get(cursor) as Link | undefined;
+      if (link?.userId === userId) return link.previous;
+    }
+    return (this.#statements.head.get(userId) as number | undefined) ?? 0;
   }
 
   #eventsAt({ organizationIds }: EventQuery, positions: readonly number[]): RecordedEvent[] {
@@ -167,6 +177,8 @@ export class EventList {
 
 interface Link {
   readonly previous: number;
+  /** null where the event is not a user's. */
+  readonly userId: string | null;
   readonly type: string;
   readonly createdAtMs: number;
 }

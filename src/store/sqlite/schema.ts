@@ -146,21 +146,14 @@ const MIGRATIONS: readonly string[] = [
   // Scope and fingerprint are digests; the code in an answer is sealed.
   `
   CREATE TABLE kept_replies (
-    id            INTEGER PRIMARY KEY,
-    scope_start   TEXT NOT NULL,
-    scope         TEXT NOT NULL,
+    scope         TEXT PRIMARY KEY,
     fingerprint   TEXT NOT NULL,
     user_id       TEXT NOT NULL,
     details       TEXT NOT NULL,
     sealed_code   TEXT,
     expires_at_ms INTEGER NOT NULL
-  ) STRICT;
-
-  CREATE TABLE reply_index (
-    scope_start TEXT NOT NULL,
-    reply_id    INTEGER NOT NULL,
-    PRIMARY KEY (scope_start, reply_id)
   ) WITHOUT ROWID, STRICT;
+  CREATE INDEX kept_replies_expiry ON kept_replies (expires_at_ms);
   `,
   // Notices to old addresses say the new one, masked.
   `
@@ -201,6 +194,27 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX erasures_due ON erasures (removed_at_ms);
   INSERT INTO erasures (user_id, removed_at_ms)
     SELECT id, state ->> '$.changedAtMs' FROM aggregates WHERE type = 'user' AND state ->> '$.status' = 'deleted';
+  `,
+  // Answers are kept in the order in which they come, with an index of their own. Those of before are given up: they live
+  // for a day, and a caller that repeats one of them within the upgrade has its effect twice at worst.
+  `
+  DROP TABLE kept_replies;
+  CREATE TABLE kept_replies (
+    id            INTEGER PRIMARY KEY,
+    scope_start   TEXT NOT NULL,
+    scope         TEXT NOT NULL,
+    fingerprint   TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    details       TEXT NOT NULL,
+    sealed_code   TEXT,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE reply_index (
+    scope_start TEXT NOT NULL,
+    reply_id    INTEGER NOT NULL,
+    PRIMARY KEY (scope_start, reply_id)
+  ) WITHOUT ROWID, STRICT;
   `,
 ];
 

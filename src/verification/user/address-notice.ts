@@ -37,8 +37,6 @@ export function addressNotice(
 ): readonly OutboxEntry[] {
   const { address, isVerified } = state.email;
   if (env.policy.addressChangeNotice !== true || !isVerified) return [];
-  // Other letters in another case reach the same mailbox, as good as always.
-  if (address.toLowerCase() === newAddress.toLowerCase()) return [];
   if (facts.organizations.get(organizationId)?.notices === false) return [];
   if (facts.suppressions.has(suppressionText({ organizationId, address }))) return [];
   const { newNotice, nowMs } = env;

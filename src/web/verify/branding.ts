@@ -11,7 +11,7 @@ export interface Branding {
 
 /** Carried by the page itself, so that looking at it tells no third party. */
 export interface Logo {
-  readonly mediaType: "image/png" | "image/jpeg" | "image/webp" | "image/svg+xml";
+  readonly mediaType: "image/png" | "image/jpeg" | "image/webp" | "image/gif";
   /** MAX_LOGO_BYTES at most, or else the logo is left out. */
   readonly bytes: Uint8Array;
 }

@@ -84,11 +84,15 @@ describe.each([
       change(NEW_ADDRESS, NONE),
       ON,
     ],
-    ["other letters in another case alone", KNOWN, change(ADDRESS.toUpperCase(), NONE), ON],
     ["refused: not an address", KNOWN, change("no address", NONE), ON],
     ["refused: no permission", KNOWN, change(NEW_ADDRESS, RETURN), { ...ON, caller: CALLERS.self }],
   ])("nobody is told: %s", (_row, past, command, setting) => {
     expect(givenUser(...past).when(command, setting).outbox).toEqual([]);
+  });
+
+  test("another case alone is told too: nobody has verified that spelling, so the next change would tell nobody", () => {
+    const { outbox } = givenUser(...KNOWN).when(change(ADDRESS.toUpperCase(), NONE), ON);
+    expect(outbox).toMatchObject([{ kind: "notice", recipient: ADDRESS }]);
   });
 
   test("an old address that takes no mail is not told, and the change goes on", () => {
