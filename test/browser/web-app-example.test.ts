@@ -1,16 +1,16 @@
 // examples/web-app in a real Chromium, against a service of another origin: a sign-up, as a person goes through it.
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { noBrowserReason, startBrowser } from "../support/chromium.ts";
+import { esbuild } from "../support/esbuild.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const EXAMPLE = join(ROOT, "examples/web-app");
@@ -24,10 +24,7 @@ const describeInBrowser = noBrowserReason === undefined ? describe : describe.sk
 if (noBrowserReason !== undefined) process.stderr.write(`not in a browser: ${noBrowserReason}\n`);
 
 async function bundle(entry: string, outfile: string, ...options: string[]): Promise<void> {
-  const esbuild = join(ROOT, "node_modules/esbuild/bin/esbuild");
-  const common = ["--bundle", "--format=esm", "--log-level=warning", `--outfile=${outfile}`];
-  const command = [esbuild, join(EXAMPLE, entry), ...common, ...options];
-  await promisify(execFile)(process.execPath, command, { cwd: ROOT });
+  await esbuild(join(EXAMPLE, entry), "--format=esm", `--outfile=${outfile}`, ...options);
 }
 
 /** As `vite build` and `npm start` in the example's folder, but with the client from this checkout's sources. */

@@ -1,16 +1,14 @@
 // Clients in a real Chromium, on a page of another origin than the service's: send, check, verify, look.
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { execFile } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { noBrowserReason, startBrowser } from "../support/chromium.ts";
+import { esbuild } from "../support/esbuild.ts";
 
 const START_TIMEOUT_MS = 60_000;
-const ESBUILD = fileURLToPath(new URL("../../node_modules/esbuild/bin/esbuild", import.meta.url));
 const ERRAND = fileURLToPath(new URL("client-errand.ts", import.meta.url));
 
 jest.setTimeout(60_000);
@@ -26,11 +24,7 @@ describeInBrowser("in Chromium, on another origin", () => {
   const contentTypes = new Set<string>();
 
   beforeAll(async () => {
-    const { stdout: script } = await promisify(execFile)(
-      process.execPath,
-      [ESBUILD, ERRAND, "--bundle", "--format=iife", "--platform=browser", "--log-level=warning"],
-      { maxBuffer: 8 * 1024 * 1024 },
-    );
+    const script = await esbuild(ERRAND, "--format=iife", "--platform=browser");
     app = createServer((_, response) => {
       response
         .setHeader("content-type", "text/html; charset=utf-8")
