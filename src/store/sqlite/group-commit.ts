@@ -115,12 +115,15 @@ export class GroupCommit {
   /** Drains, closes the database and ends the thread. */
   async close(): Promise<void> {
     await this.drain();
-    if (this.#state !== "failed") {
-      this.#closing ??= Promise.withResolvers<void>();
-      this.#send({ kind: "close" });
-      await this.#closing.promise;
+    if (this.#state === "failed") {
+      await this.#worker.terminate();
+      return;
     }
-    await this.#worker.terminate();
+    if (this.#closing === undefined) {
+      this.#closing = Promise.withResolvers<void>();
+      this.#send({ kind: "close" });
+    }
+    await this.#closing.promise;
   }
 
   #flush(): void {
@@ -142,7 +145,6 @@ export class GroupCommit {
   #receive(message: FromWriter): void {
     if (this.#state === "failed") return;
     if (message.kind === "batch") this.#settle(message.result);
-    if (message.kind === "closed") this.#closing?.resolve();
   }
 
   #settle(result: BatchResult): void {

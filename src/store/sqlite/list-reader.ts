@@ -1,7 +1,8 @@
 /** The main thread's side of the list thread, which starts with the first list. */
+import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { failure, FailureError } from "../../verification/failures.ts";
-import type { AnyList, AnyPage, ListKind, ListRequest, ListResponse, Lists } from "./list-thread.ts";
+import type { AnyList, AnyPage, ListKind, ListResponse, Lists, ToListThread } from "./list-thread.ts";
 import { workerFile } from "../worker-file.ts";
 
 const MAX_WAITING_LISTS = 64;
@@ -32,13 +33,22 @@ export class ListReader {
     const answer = Promise.withResolvers<AnyPage>();
     this.#waiting.set(id, answer);
     this.#worker ??= this.#start();
-    this.#worker.postMessage({ id, list } satisfies ListRequest);
+    this.#worker.postMessage({ kind: "list", id, list } satisfies ToListThread);
     return answer.promise;
   }
 
+  /** Ends the thread: an idle one by itself, a busy one in the middle of its list, which nobody waits for any more. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#worker?.terminate();
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    if (this.#waiting.size > 0) {
+      await worker.terminate();
+      return;
+    }
+    const exited = once(worker, "exit");
+    worker.postMessage({ kind: "close" } satisfies ToListThread);
+    await exited;
   }
 
   #start(): Worker {

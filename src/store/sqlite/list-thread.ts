@@ -45,7 +45,10 @@ export type AnyList = {
 
 export type AnyPage = Lists[ListKind]["page"];
 
+export type ToListThread = ListRequest | { readonly kind: "close" };
+
 export interface ListRequest {
+  readonly kind: "list";
   readonly id: number;
   readonly list: AnyList;
 }
@@ -72,19 +75,25 @@ database.function("within_deadline", { deterministic: false }, () => {
   return 1;
 });
 
-port.on("message", ({ id, list }: ListRequest) => {
-  let response: ListResponse;
+port.on("message", (message: ToListThread) => {
+  if (message.kind === "list") {
+    const response = answer(message);
+    port.postMessage(response);
+  } else {
+    database.close();
+    port.close();
+  }
+});
+
+function answer({ id, list }: ListRequest): ListResponse {
   try {
     deadlineMs = performance.now() + list.query.timeoutMs;
-    response = { id, kind: "page", page: read(list) };
+    return { id, kind: "page", page: read(list) };
   } catch (error) {
-    response =
-      error instanceof TimedOut
-        ? { id, kind: "timedOut" }
-        : { id, kind: "error", error: error instanceof Error ? error : new Error(String(error)) };
+    if (error instanceof TimedOut) return { id, kind: "timedOut" };
+    return { id, kind: "error", error: error instanceof Error ? error : new Error(String(error)) };
   }
-  port.postMessage(response);
-});
+}
 
 function read(list: AnyList): AnyPage {
   switch (list.kind) {

@@ -43,5 +43,4 @@ export type ToWriter =
 export type FromWriter =
   | { readonly kind: "ready" }
   | { readonly kind: "openFailed"; readonly error: Error }
-  | { readonly kind: "batch"; readonly result: BatchResult }
-  | { readonly kind: "closed" };
+  | { readonly kind: "batch"; readonly result: BatchResult };

@@ -17,7 +17,6 @@ try {
   port.on("message", (message: ToWriter) => {
     if (message.kind === "close") {
       database.close();
-      say({ kind: "closed" });
       port.close();
       return;
     }
