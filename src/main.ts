@@ -8,6 +8,7 @@ import { defineOrg } from "./cli/org.ts";
 import { defineServe } from "./cli/serve.ts";
 import { defineToken } from "./cli/token.ts";
 import { defineUser } from "./cli/user.ts";
+import { setV8Flags } from "./cli/v8-flags.ts";
 import { packageVersion } from "./observability/package-version.ts";
 
 /**
@@ -17,6 +18,7 @@ import { packageVersion } from "./observability/package-version.ts";
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
+  setV8Flags();
   let exitCode = 0;
   const program = createProgram((code) => {
     exitCode = code;

@@ -1,5 +1,4 @@
 // What bin/countersign.js does, but with src/ instead of dist/: Node strips the types, and nothing stale is tested.
-import "../../bin/v8-flags.js";
 import { main } from "../../src/main.ts";
 
 const exitCode = await main(process.argv.slice(2));
