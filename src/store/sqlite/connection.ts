@@ -3,8 +3,13 @@ import Database from "better-sqlite3";
 
 export const BUSY_TIMEOUT_MS = 5_000;
 const CACHE_KIBIBYTES = 64 * 1024;
-/** Pages between checkpoints: 16 MiB of log, so that a checkpoint is rare and still short. */
-const CHECKPOINT_PAGES = 4_096;
+/** Pages of log after which a checkpoint is made beside the commits: 16 MiB. */
+export const CHECKPOINT_PAGES = 4_096;
+/**
+ * Pages of log after which the writer makes a checkpoint within a commit: soon after one beside the commits, so that little
+ * is left to copy.
+ */
+const WRITER_CHECKPOINT_PAGES = 4 * CHECKPOINT_PAGES + 512;
 
 /**
  * The writer's connection. synchronous=FULL is set explicitly: better-sqlite3 compiles SQLite with NORMAL as the default
@@ -18,10 +23,18 @@ export function openForWriting(path: string): Database.Database {
   database.pragma("fullfsync = ON");
   database.pragma("checkpoint_fullfsync = ON");
   database.pragma(`cache_size = -${CACHE_KIBIBYTES}`);
-  database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  database.pragma(`wal_autocheckpoint = ${WRITER_CHECKPOINT_PAGES}`);
   database.pragma("temp_store = MEMORY");
   // What is deleted is to be gone from the file too, see erasure.ts. Within the noise of a command's time.
   database.pragma("secure_delete = ON");
+  return database;
+}
+
+/** Beside the writer, for checkpoints only. Never waits: the writer may be at one itself. */
+export function openForCheckpoints(path: string): Database.Database {
+  const database = new Database(path, { fileMustExist: true, timeout: 0 });
+  database.pragma("synchronous = FULL");
+  database.pragma("checkpoint_fullfsync = ON");
   return database;
 }
 

@@ -25,6 +25,8 @@ export interface GroupCommitOptions {
   /** Tasks that may wait for their batch before further ones are refused. Default 8,192. */
   readonly maxWaitingTasks?: number;
   readonly onCommit: (commit: Commit) => void;
+  /** Learns after each batch how long the write-ahead log is, in pages. */
+  readonly onLogPages: (logPages: number) => void;
   readonly meter?: CommitMeter;
 }
 
@@ -38,6 +40,7 @@ export class GroupCommit {
   readonly #worker: Worker;
   readonly #maxWaiting: number;
   readonly #onCommit: (commit: Commit) => void;
+  readonly #onLogPages: (logPages: number) => void;
   readonly #meter: CommitMeter | undefined;
   readonly #failed = Promise.withResolvers<Error>();
   #state: "open" | "unavailable" | "failed" = "open";
@@ -53,6 +56,7 @@ export class GroupCommit {
     this.#worker = worker;
     this.#maxWaiting = options.maxWaitingTasks ?? 8_192;
     this.#onCommit = options.onCommit;
+    this.#onLogPages = options.onLogPages;
     this.#meter = options.meter;
     worker.on("message", (message: FromWriter) => this.#receive(message));
     worker.on("error", (error: Error) => this.#fail(error));
@@ -144,7 +148,9 @@ export class GroupCommit {
 
   #receive(message: FromWriter): void {
     if (this.#state === "failed") return;
-    if (message.kind === "batch") this.#settle(message.result);
+    if (message.kind !== "batch") return;
+    this.#onLogPages(message.logPages);
+    this.#settle(message.result);
   }
 
   #settle(result: BatchResult): void {

@@ -43,4 +43,5 @@ export type ToWriter =
 export type FromWriter =
   | { readonly kind: "ready" }
   | { readonly kind: "openFailed"; readonly error: Error }
-  | { readonly kind: "batch"; readonly result: BatchResult };
+  /** `logPages`: how long the write-ahead log is now. */
+  | { readonly kind: "batch"; readonly result: BatchResult; readonly logPages: number };

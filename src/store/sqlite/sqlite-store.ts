@@ -46,6 +46,7 @@ import { openForReading } from "./connection.ts";
 import { DELIVERY_COLUMNS } from "./delivery-list-sql.ts";
 import { prepareTimeline, readTimeline } from "./delivery-log.ts";
 import { EVENT_COLUMNS, recordedEvent, type EventRow } from "./event-rows.ts";
+import { Checkpointer } from "./checkpointer.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { readKeyUses } from "./key-uses.ts";
 import { ListReader } from "./list-reader.ts";
@@ -67,6 +68,7 @@ export class SqliteStore implements Store {
   readonly failed: Promise<Error>;
   readonly #lock: Lock;
   readonly #writes: GroupCommit;
+  readonly #checkpointer: Checkpointer;
   readonly #reader: Database;
   readonly #lists: ListReader;
   readonly #statements: ReturnType<typeof prepare>;
@@ -76,10 +78,12 @@ export class SqliteStore implements Store {
     path: string,
     lock: Lock,
     writes: GroupCommit,
+    checkpointer: Checkpointer,
     listeners: Set<(commit: Commit) => void>,
   ) {
     this.#lock = lock;
     this.#writes = writes;
+    this.#checkpointer = checkpointer;
     this.#listeners = listeners;
     this.#reader = openForReading(path);
     this.#lists = new ListReader(path);
@@ -92,15 +96,17 @@ export class SqliteStore implements Store {
     const lock = acquireLock(`${path}.lock`);
     const listeners = new Set<(commit: Commit) => void>();
     try {
+      const checkpointer = new Checkpointer(path);
       const writes = await GroupCommit.open({
         path,
+        onLogPages: (logPages) => checkpointer.committed(logPages),
         ...(maxWaitingWrites !== undefined && { maxWaitingTasks: maxWaitingWrites }),
         ...(meter !== undefined && { meter }),
         onCommit: (commit) => {
           for (const listener of listeners) listener(commit);
         },
       });
-      return new SqliteStore(path, lock, writes, listeners);
+      return new SqliteStore(path, lock, writes, checkpointer, listeners);
     } catch (error) {
       lock.release();
       throw error;
@@ -264,6 +270,8 @@ export class SqliteStore implements Store {
     // The writer goes last: only the last connection folds the log into the database file and removes it.
     await this.#lists.close();
     this.#reader.close();
+    // Before the writer, who as the last one to close the database leaves no log behind.
+    await this.#checkpointer.close();
     await this.#writes.close();
     this.#lock.release();
   }

@@ -14,13 +14,15 @@ try {
   const database = openForWriting(path);
   migrate(database);
   const writer = new Writer(database);
+  const log = database.prepare("PRAGMA wal_checkpoint(NOOP)");
+  const logPages = () => (log.get() as { log: number }).log;
   port.on("message", (message: ToWriter) => {
     if (message.kind === "close") {
       database.close();
       port.close();
       return;
     }
-    say({ kind: "batch", result: writer.run(message.tasks) });
+    say({ kind: "batch", result: writer.run(message.tasks), logPages: logPages() });
   });
   say({ kind: "ready" });
 } catch (error) {
