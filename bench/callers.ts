@@ -1,6 +1,7 @@
 /**
  * 64 callers of SendEmailCode with return_code over gRPC's transport, each at a steady pace: a call, then the rest of the
- * interval. `node callers.ts <json>`: runs until stdin ends, then prints {calls, seconds, p50Ms, p99Ms}.
+ * interval. `node callers.ts <json>`: warms up until a line comes on stdin, counts until stdin ends, then prints
+ * {calls, seconds, p50Ms, p99Ms}.
  */
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -28,9 +29,10 @@ const sessions = Array.from({ length: SESSIONS }, () => connect(order.url));
 const durationsMs: number[] = [];
 const over = new AbortController();
 let next = 0;
+let startedMs = Number.POSITIVE_INFINITY;
+process.stdin.once("data", () => (startedMs = performance.now()));
 process.stdin.on("end", () => over.abort()).resume();
 
-const startedMs = performance.now();
 await Promise.all(Array.from({ length: order.callers }, (_, caller) => run(caller)));
 const seconds = (performance.now() - startedMs) / 1_000;
 for (const session of sessions) session.close();
@@ -53,7 +55,7 @@ async function run(caller: number): Promise<void> {
     const beganMs = performance.now();
     await call(session, order.userIds[next++ % order.userIds.length] ?? "");
     const tookMs = performance.now() - beganMs;
-    durationsMs.push(tookMs);
+    if (beganMs >= startedMs) durationsMs.push(tookMs);
     await sleep(Math.max(0, order.intervalMs - tookMs));
   }
 }

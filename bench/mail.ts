@@ -4,7 +4,7 @@
  * Three windows in each round, all with 64 callers of SendEmailCode (return_code, so they add no mail):
  *
  *     alone       the service with an empty outbox
- *     drain       the same service, and 10,000 mails that wait in its outbox when it starts
+ *     drain       the same service, and 10,000 mails (after 5,000 to warm up) that wait in its outbox
  *     nodemailer  the service with an empty outbox, and beside it a process that sends 10,000 mails with nodemailer's
  *                 pool as it comes
  *
@@ -30,6 +30,9 @@ import { BENCH_POLICY } from "./policy.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 3);
 const MAILS = Number(process.env["MAILS"] ?? 10_000);
+/** Sent before the window begins: neither a process that has just started nor a cold one is what is measured. */
+const WARM_UP_MAILS = MAILS / 2;
+const WARM_UP_MS = 1_500;
 const CALLERS = 64;
 /** 64 callers at this pace are some 640 calls a second: a busy service, not a saturated machine. */
 const INTERVAL_MS = 100;
@@ -64,8 +67,12 @@ class Child {
     return JSON.parse(line.value) as Value;
   }
 
-  async ask<Value>(): Promise<Value> {
+  say(): void {
     this.process.stdin?.write("\n");
+  }
+
+  async ask<Value>(): Promise<Value> {
+    this.say();
     return this.next<Value>();
   }
 
@@ -145,7 +152,12 @@ async function serve(dataDir: string, sinkPort: number): Promise<{ url: string; 
   };
 }
 
-async function watch(url: string, during: () => Promise<number>): Promise<Window> {
+/** Calls, and counts them after `warmUp`. */
+async function watch(
+  url: string,
+  warmUp: () => Promise<void>,
+  during: () => Promise<number>,
+): Promise<Window> {
   const userIds = Array.from({ length: CALLED_USERS }, (_, index) => `called-${index}`);
   const order: CallersOrder = {
     url,
@@ -155,6 +167,8 @@ async function watch(url: string, during: () => Promise<number>): Promise<Window
     intervalMs: INTERVAL_MS,
   };
   const callers = new Child("callers.ts", [JSON.stringify(order)]);
+  await warmUp();
+  callers.say();
   const mailsPerSecond = await during();
   callers.end();
   return { calls: await callers.next<CallersResult>(), mailsPerSecond };
@@ -164,10 +178,16 @@ const sink = new Child("mail-sink.ts");
 const { port: sinkPort } = await sink.next<{ port: number }>();
 const countMails = async () => (await sink.ask<{ mails: number }>()).mails;
 
-async function drained(before: number): Promise<number> {
+async function arrived(mails: number): Promise<void> {
+  while ((await countMails()) < mails) await sleep(20);
+}
+
+/** @returns mails per second */
+async function drained(mails: number): Promise<number> {
   const startedMs = performance.now();
-  while ((await countMails()) < before + MAILS) await sleep(20);
-  return MAILS / ((performance.now() - startedMs) / 1_000);
+  const before = await countMails();
+  await arrived(mails);
+  return (mails - before) / ((performance.now() - startedMs) / 1_000);
 }
 
 async function round(number: number): Promise<Record<"alone" | "drain" | "nodemailer", Window>> {
@@ -175,16 +195,23 @@ async function round(number: number): Promise<Record<"alone" | "drain" | "nodema
   cpSync(join(folder, "full"), dataDir, { recursive: true });
   const before = await countMails();
   const busy = await serve(dataDir, sinkPort);
-  const drain = await watch(busy.url, () => drained(before));
+  const drain = await watch(
+    busy.url,
+    () => arrived(before + WARM_UP_MAILS),
+    () => drained(before + WARM_UP_MAILS + MAILS),
+  );
   // The outbox is empty now.
-  const alone = await watch(busy.url, async () => {
+  const quiet = () => sleep(WARM_UP_MS);
+  const alone = await watch(busy.url, quiet, async () => {
     await sleep(ALONE_MS);
     return 0;
   });
-  const nodemailer = await watch(busy.url, async () => {
-    const pool = new Child("nodemailer-pool.ts", [String(sinkPort), String(MAILS)]);
-    return MAILS / (await pool.next<{ seconds: number }>()).seconds;
-  });
+  const pool = new Child("nodemailer-pool.ts", [String(sinkPort), String(WARM_UP_MAILS), String(MAILS)]);
+  const nodemailer = await watch(
+    busy.url,
+    () => pool.next(),
+    async () => MAILS / (await pool.next<{ seconds: number }>()).seconds,
+  );
   await busy.stop();
   rmSync(dataDir, { recursive: true });
   return { alone, drain, nodemailer };
@@ -196,7 +223,7 @@ function median(values: readonly number[]): number {
 
 try {
   process.stderr.write(`queueing ${MAILS} mails`);
-  await prepare(join(folder, "full"), MAILS);
+  await prepare(join(folder, "full"), WARM_UP_MAILS + MAILS);
   const rounds: Awaited<ReturnType<typeof round>>[] = [];
   for (let number = 0; number <= ROUNDS; number++) {
     process.stderr.write(`\rround ${number} of ${ROUNDS}${number === 0 ? " (warm-up)" : "          "}   `);

@@ -1,12 +1,21 @@
-/** The usual way: nodemailer's pool as it comes, a mail object per mail. `node nodemailer-pool.ts <port> <mails>` */
+/**
+ * The usual way: nodemailer's pool as it comes, a mail object per mail. `node nodemailer-pool.ts <port> <warm-up> <mails>`
+ * says {} when those to warm up are sent, and then {seconds} that the others took.
+ */
 import { createTransport } from "nodemailer";
 
-const [port, mails] = process.argv.slice(2).map(Number);
+const [port, warmUpMails, mails] = process.argv.slice(2).map(Number);
 const transport = createTransport({ host: "127.0.0.1", port: port ?? 0, pool: true });
+await send(warmUpMails);
+console.log("{}");
 const startedMs = performance.now();
-await Promise.all(Array.from({ length: mails ?? 0 }, (_, number) => transport.sendMail(mail(number))));
+await send(mails);
 console.log(JSON.stringify({ seconds: (performance.now() - startedMs) / 1_000 }));
 transport.close();
+
+async function send(count = 0): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, number) => transport.sendMail(mail(number))));
+}
 
 function mail(number: number) {
   const code = String(100_000 + number);
