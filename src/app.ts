@@ -180,7 +180,7 @@ async function assemble(parts: Parts): Promise<Application> {
     onFailure: (logoUrl, problem) => logger.info({ host: new URL(logoUrl).host, problem }, "no logo came"),
   });
   const handler = new ApiHandler({
-    chain: new Chain({ authenticator: callers.authenticator, callLog }),
+    chain: new Chain({ authenticator: callers.authenticator, callLog, services: services.services }),
     services,
     extraRoutes: (router) => addInfrastructure(router, services.services, readiness),
     pages: createPages({
