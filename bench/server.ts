@@ -74,6 +74,7 @@ const handler = new ApiHandler({
   chain: new Chain({
     authenticator: new Authenticator(store, new PersonalAccessTokens({ store, nowMs: Date.now })),
     callLog,
+    services: services.services,
   }),
   services,
   extraRoutes: () => {},

@@ -1,25 +1,19 @@
 /** `countersign event`: what happened, looked up or followed as it happens. */
 import type { Command } from "commander";
-import type { ListFlags, TailFlags } from "./event-commands.ts";
-import { addServiceOptions } from "./service-options.ts";
+import type { CommandContext } from "./command-context.ts";
+import { limitOption, runOnService } from "./service-command.ts";
 import { several, timeOrAgo, wholeNumber } from "./values.ts";
 
-const DEFAULT_LIST_LIMIT = 50;
-const MAX_LIST_LIMIT = 10_000;
-
-export interface EventContext {
-  /** Receives the exit code once the command is over. */
-  end(exitCode: number): void;
-}
+const commands = () => import("./event-commands.ts");
 
 /** Adds `event list` and `event tail`. */
-export function defineEvent(program: Command, context: EventContext): void {
+export function defineEvent(program: Command, context: CommandContext): void {
   const event = program.command("event").description("Look events up, or follow them as they come.");
   defineList(event, context);
   defineTail(event, context);
 }
 
-function defineList(event: Command, context: EventContext): void {
+function defineList(event: Command, context: CommandContext): void {
   const list = addFilters(
     event.command("list").description("List events, newest first. All filters hold at once."),
   )
@@ -31,19 +25,11 @@ function defineList(event: Command, context: EventContext): void {
     .option("--before <time>", "events before, likewise", timeOrAgo)
     .option("--after <position>", "events beyond a position", position)
     .option("--oldest-first", "the other way round")
-    .option(
-      "--limit <count>",
-      `how many at most, up to ${MAX_LIST_LIMIT} (default: ${DEFAULT_LIST_LIMIT})`,
-      wholeNumber(1, MAX_LIST_LIMIT),
-    );
-  addServiceOptions(list).action(async (flags: Omit<ListFlags, "limit"> & { limit?: number }) => {
-    // Loaded here, so that other commands do not wait for it.
-    const { listEvents } = await import("./event-commands.ts");
-    context.end(await listEvents({ ...flags, limit: flags.limit ?? DEFAULT_LIST_LIMIT }));
-  });
+    .addOption(limitOption());
+  runOnService(list, context, async () => (await commands()).listEvents);
 }
 
-function defineTail(event: Command, context: EventContext): void {
+function defineTail(event: Command, context: CommandContext): void {
   const tail = addFilters(
     event
       .command("tail")
@@ -57,10 +43,7 @@ function defineTail(event: Command, context: EventContext): void {
       position,
     )
     .option("--count <count>", "end after so many events", wholeNumber(1, Number.MAX_SAFE_INTEGER));
-  addServiceOptions(tail).action(async (flags: TailFlags) => {
-    const { tailEvents } = await import("./event-commands.ts");
-    context.end(await tailEvents(flags));
-  });
+  runOnService(tail, context, async () => (await commands()).tailEvents);
 }
 
 function addFilters(command: Command): Command {

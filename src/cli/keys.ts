@@ -2,6 +2,7 @@
 import { Option, type Command } from "commander";
 import { loadConfig, settingFlags, type Config } from "../config.ts";
 import { StartError } from "../observability/start-error.ts";
+import type { CommandContext } from "./command-context.ts";
 import type { KeyCommandName } from "./key-commands.ts";
 
 const EXIT_OK = 0;
@@ -19,13 +20,8 @@ const DESCRIPTIONS: Readonly<Record<KeyCommandName, string>> = {
   prune: "Drop the keys whose last code has expired.",
 };
 
-export interface KeysContext {
-  /** Receives the exit code once the command is over. */
-  end(exitCode: number): void;
-}
-
 /** Adds `keys rotate`, `keys list` and `keys prune`. */
-export function defineKeys(program: Command, context: KeysContext): void {
+export function defineKeys(program: Command, context: CommandContext): void {
   const keys = program
     .command("keys")
     .description(

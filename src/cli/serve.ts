@@ -5,6 +5,7 @@ import type { Application } from "../app.ts";
 import { loadConfig, settingFlags, type Config } from "../config.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
 import { StartError } from "../observability/start-error.ts";
+import type { CommandContext } from "./command-context.ts";
 
 type Signal = "SIGTERM" | "SIGINT";
 
@@ -21,10 +22,8 @@ const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-export interface ServeContext {
+export interface ServeContext extends CommandContext {
   readonly version: string;
-  /** Receives the exit code once the command is over. */
-  end(exitCode: number): void;
 }
 
 /** Adds `serve` with a flag per setting. */

@@ -1,28 +1,24 @@
 /** `countersign user`: adds, shows and imports users of a running service. */
 import { Option, type Command } from "commander";
-import { addServiceOptions, type ServiceFlags } from "./service-options.ts";
-import type { ImportFlags } from "./import/import-command.ts";
-import type { AddFlags } from "./user-commands.ts";
+import type { CommandContext } from "./command-context.ts";
+import { runOnService } from "./service-command.ts";
 import { wholeNumber } from "./values.ts";
 
-export interface UserContext {
-  /** Receives the exit code once the command is over. */
-  end(exitCode: number): void;
-}
+const commands = () => import("./user-commands.ts");
 
 const DEFAULT_CONCURRENCY = 64;
 /** As many calls as the service takes on one connection. */
 const MAX_CONCURRENCY = 256;
 
 /** Adds `user add`, `user show` and `user import`. */
-export function defineUser(program: Command, context: UserContext): void {
+export function defineUser(program: Command, context: CommandContext): void {
   const user = program.command("user").description("Add, show and import users of a running service.");
   defineAdd(user, context);
   defineShow(user, context);
   defineImport(user, context);
 }
 
-function defineAdd(user: Command, context: UserContext): void {
+function defineAdd(user: Command, context: CommandContext): void {
   const add = user
     .command("add")
     .description("Add a user. Without one of --verified, --send-code and --return-code nothing is mailed.")
@@ -39,25 +35,18 @@ function defineAdd(user: Command, context: UserContext): void {
     "verified",
     "sendCode",
   ]);
-  addServiceOptions(add).action(async (flags: AddFlags) => {
-    // Loaded here, so that other commands do not wait for it.
-    const { addUser } = await import("./user-commands.ts");
-    context.end(await addUser(flags));
-  });
+  runOnService(add, context, async () => (await commands()).addUser);
 }
 
-function defineShow(user: Command, context: UserContext): void {
+function defineShow(user: Command, context: CommandContext): void {
   const show = user
     .command("show")
     .description("Show a user.")
     .argument("<id or address>", "the user's id, or an address that one user has");
-  addServiceOptions(show).action(async (idOrAddress: string, flags: ServiceFlags) => {
-    const { showUser } = await import("./user-commands.ts");
-    context.end(await showUser(idOrAddress, flags));
-  });
+  runOnService(show, context, async () => (await commands()).showUser);
 }
 
-function defineImport(user: Command, context: UserContext): void {
+function defineImport(user: Command, context: CommandContext): void {
   const command = user
     .command("import")
     .description(
@@ -81,21 +70,16 @@ function defineImport(user: Command, context: UserContext): void {
   );
   command
     .option("--ignore-unknown", "pass over columns that there are no such of, instead of refusing them")
-    .option(
-      "--concurrency <count>",
-      `calls at a time, 1 to ${MAX_CONCURRENCY} (default: ${DEFAULT_CONCURRENCY})`,
-      wholeNumber(1, MAX_CONCURRENCY),
+    .addOption(
+      new Option("--concurrency <count>", `calls at a time, 1 to ${MAX_CONCURRENCY}`)
+        .argParser(wholeNumber(1, MAX_CONCURRENCY))
+        .default(DEFAULT_CONCURRENCY),
     )
     .option("--resume", "go on where an interrupted import of the same input stopped")
     .option("--checkpoint <file>", "where it is kept how far the import came (default: beside the file)")
     .option("--rejected <file>", "write the lines about rejected rows to a file instead of stderr")
     .option("--dry-run", "look for faults in the rows only: no service is called");
-  addServiceOptions(command).action(async (file: string, flags: ImportFlags) => {
-    const { importCommand } = await import("./import/import-command.ts");
-    context.end(
-      await importCommand(file, { ...flags, concurrency: flags.concurrency ?? DEFAULT_CONCURRENCY }),
-    );
-  });
+  runOnService(command, context, async () => (await import("./import/import-command.ts")).importCommand);
 }
 
 function addVerification(command: Command, flag: string, help: string, others: string[]): void {

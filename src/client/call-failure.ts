@@ -68,6 +68,7 @@ export function callFailure(error: unknown): CallFailure {
   };
 }
 
+// The service names some of them too, in src/verification/failures.ts: test/unit/client/same-as-service.test.ts.
 const CODES: Readonly<Record<Code, CallCode>> = {
   [Code.Canceled]: "canceled",
   [Code.Unknown]: "unknown",

@@ -8,6 +8,7 @@ import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 
 export const IDEMPOTENCY_KEY_HEADER = "Idempotency-Key";
 
+// As in src/rpc/idempotency.ts, which is not for clients: test/unit/client/same-as-service.test.ts holds them equal.
 const { setEmail, sendEmailCode, resendEmailCode, addHumanUser, createUser } = UserService.method;
 const KEYED: ReadonlySet<DescMethod> = new Set([
   setEmail,

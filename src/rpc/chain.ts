@@ -13,11 +13,7 @@ import {
   type Message,
 } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
-import { AccessService } from "../../gen/countersign/v1/access_service_pb.ts";
-import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
-import { EventService } from "../../gen/countersign/v1/event_service_pb.ts";
 import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
-import { OrganizationService } from "../../gen/countersign/v1/organization_service_pb.ts";
 import { VerificationService } from "../../gen/countersign/v1/verification_service_pb.ts";
 import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
@@ -46,17 +42,6 @@ const CODE_METHODS: ReadonlySet<DescMethod> = new Set([
   VerificationService.method.checkCode,
 ]);
 
-/** Those whose requests have rules. */
-const CHECKED_SERVICES: readonly DescService[] = [
-  UserService,
-  VerificationService,
-  DeliveryService,
-  InboxService,
-  EventService,
-  OrganizationService,
-  AccessService,
-];
-
 /** ZITADEL's option value for "any valid token; finer checks follow in the command". */
 const AUTHENTICATED = "authenticated";
 
@@ -71,6 +56,8 @@ export interface MethodAccess {
 export interface ChainOptions {
   readonly authenticator: Authenticator;
   readonly callLog: CallLog;
+  /** Those whose requests have rules, which are made ready before the first call. */
+  readonly services: readonly DescService[];
 }
 
 export class Chain {
@@ -80,10 +67,10 @@ export class Chain {
   readonly #unserved = new UnservedFields();
   readonly #access = new Map<DescMethod, MethodAccess>();
 
-  constructor({ authenticator, callLog }: ChainOptions) {
+  constructor({ authenticator, callLog, services }: ChainOptions) {
     this.#authenticator = authenticator;
     this.#callLog = callLog;
-    for (const { methods } of CHECKED_SERVICES) {
+    for (const { methods } of services) {
       for (const { input } of methods) this.#rules.compile(input);
     }
   }

@@ -7,18 +7,13 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { AccessTokenEvent } from "../verification/access-token.ts";
 import type { OrganizationEvent } from "../verification/organization.ts";
+import type { PayloadFields } from "../verification/payload-fields.ts";
 import type { ServiceAccountEvent } from "../verification/service-account.ts";
 import type { UserEvent } from "../verification/user/events.ts";
 
 type AnyEvent = UserEvent | OrganizationEvent | ServiceAccountEvent | AccessTokenEvent;
 
-type KeysOf<Payload> = Payload extends unknown ? keyof Payload : never;
-
-type ShownFields = {
-  readonly [Type in AnyEvent["type"]]: readonly KeysOf<
-    Extract<AnyEvent, { readonly type: Type }>["payload"]
-  >[];
-};
+type ShownFields = PayloadFields<AnyEvent>;
 
 const PROFILE = ["firstName", "lastName", "nickName", "displayName", "preferredLanguage", "gender"] as const;
 

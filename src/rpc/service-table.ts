@@ -34,7 +34,7 @@ export class ServiceTable {
       }
       const handler = methods[method.localName as keyof Service["method"]];
       // The table only ever pairs a handler with messages of its own method.
-      this.#handlers.set(nameOf(method), handler as unknown as AnyUnaryHandler | AnyStreamHandler);
+      this.#handlers.set(nameOf(method), handler as AnyUnaryHandler | AnyStreamHandler);
     }
     return this;
   }

@@ -13,6 +13,7 @@ import {
   accept,
   advance,
   refuse,
+  UNKNOWN_HEAD,
   type AggregateHead,
   type Decider,
   type Decision,
@@ -75,10 +76,7 @@ const MAX_TIME_MS = 253_402_300_799_999;
 
 export const accessTokenDecider: Decider<AccessTokenState, AccessTokenCommand, AccessTokenEvent, null> = {
   initial: {
-    sequence: 0,
-    createdAtMs: 0,
-    changedAtMs: 0,
-    organizationId: "",
+    ...UNKNOWN_HEAD,
     serviceAccountId: "",
     hash: "",
     addedAtMs: 0,

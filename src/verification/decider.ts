@@ -24,6 +24,14 @@ export interface AggregateHead {
   readonly organizationId: string;
 }
 
+/** Of an aggregate that never had an event. */
+export const UNKNOWN_HEAD: AggregateHead = {
+  sequence: 0,
+  createdAtMs: 0,
+  changedAtMs: 0,
+  organizationId: "",
+};
+
 /** An event as decided: its type and payload, before it has a place in the log. */
 export interface DomainEvent {
   readonly type: string;

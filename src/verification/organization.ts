@@ -1,6 +1,14 @@
 /** Organizations own users and service accounts, and have some things their own way: see organization-settings.ts. */
 import { checkGlobalPermission, checkPermission } from "./caller.ts";
-import { accept, advance, refuse, type AggregateHead, type Decider, type Decision } from "./decider.ts";
+import {
+  accept,
+  advance,
+  refuse,
+  UNKNOWN_HEAD,
+  type AggregateHead,
+  type Decider,
+  type Decision,
+} from "./decider.ts";
 import type { Environment } from "./environment.ts";
 import { failure, type Failure, type FieldFault } from "./failures.ts";
 import {
@@ -46,10 +54,7 @@ const ORGANIZATION_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 
 export const organizationDecider: Decider<OrganizationState, OrganizationCommand, OrganizationEvent, null> = {
   initial: {
-    sequence: 0,
-    createdAtMs: 0,
-    changedAtMs: 0,
-    organizationId: "",
+    ...UNKNOWN_HEAD,
     name: "",
     settings: DEFAULT_ORGANIZATION_SETTINGS,
   },

@@ -13,6 +13,7 @@ import {
   advance,
   claimText,
   refuse,
+  UNKNOWN_HEAD,
   type AggregateHead,
   type ClaimChange,
   type Decider,
@@ -72,10 +73,7 @@ type ServiceAccountDecision = Decision<ServiceAccountEvent, null>;
 type Of<Type extends ServiceAccountCommand["type"]> = Extract<ServiceAccountCommand, { type: Type }>;
 
 export const UNKNOWN_SERVICE_ACCOUNT: ServiceAccountState = {
-  sequence: 0,
-  createdAtMs: 0,
-  changedAtMs: 0,
-  organizationId: "",
+  ...UNKNOWN_HEAD,
   status: "unknown",
   username: "",
   roles: [],

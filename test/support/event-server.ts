@@ -58,14 +58,14 @@ export async function startEventServer(options: EventServerOptions = {}): Promis
   const logger = pino({ level: "info" }, { write: (line: string) => void log.push(line) });
   const callLog = new CallLog({ logger, metrics: new Metrics() });
   const accessTokens = new PersonalAccessTokens({ store, nowMs: () => world.nowMs });
-  const chain = new Chain({ authenticator: new Authenticator(store, accessTokens), callLog });
   const { environments, keyring } = world;
   const services = new ServiceTable()
     .add(UserService, createUserService({ store, environments }))
     .add(EventService, createEventService({ store, environments, keyring, ...options }))
     .add(VerificationService, createVerificationService({ store, environments, ...options }));
+  const authenticator = new Authenticator(store, accessTokens);
   const handler = new ApiHandler({
-    chain,
+    chain: new Chain({ authenticator, callLog, services: services.services }),
     services,
     extraRoutes: () => {},
     pages: new Map(),

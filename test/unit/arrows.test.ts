@@ -8,6 +8,7 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dirname, "../..");
 const FIXTURE = "test/fixtures/arrows";
 const ROOMS = [
+  "app",
   "cli",
   "client",
   "settings",

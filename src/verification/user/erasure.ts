@@ -5,15 +5,10 @@
  * for each type, and everything else in it is blanked: a field that is new somewhere is personal until somebody says
  * otherwise. Texts become empty, so that an event keeps the shape that `evolve` knows; other values go.
  */
+import type { PayloadFields } from "../payload-fields.ts";
 import type { UserEvent } from "./events.ts";
 
-type KeysOf<Payload> = Payload extends unknown ? keyof Payload : never;
-
-const KEPT: {
-  readonly [Type in UserEvent["type"]]: readonly KeysOf<
-    Extract<UserEvent, { readonly type: Type }>["payload"]
-  >[];
-} = {
+const KEPT: PayloadFields<UserEvent> = {
   "user.human.added": [],
   "user.human.profile.changed": [],
   "user.username.changed": [],

@@ -1,6 +1,6 @@
 /** What the events of one user add up to. */
 import type { CodeMac } from "../code.ts";
-import type { AggregateHead } from "../decider.ts";
+import { UNKNOWN_HEAD, type AggregateHead } from "../decider.ts";
 
 /**
  * - `unknown`: no event yet.
@@ -66,10 +66,7 @@ export interface UserState extends AggregateHead {
 }
 
 export const UNKNOWN_USER: UserState = {
-  sequence: 0,
-  createdAtMs: 0,
-  changedAtMs: 0,
-  organizationId: "",
+  ...UNKNOWN_HEAD,
   status: "unknown",
   username: "",
   profile: {

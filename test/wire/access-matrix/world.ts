@@ -5,25 +5,14 @@ import { setTimeout as pause } from "node:timers/promises";
 import { AccessService } from "../../../gen/countersign/v1/access_service_pb.ts";
 import { DeliveryService } from "../../../gen/countersign/v1/delivery_service_pb.ts";
 import { EventService } from "../../../gen/countersign/v1/event_service_pb.ts";
-import { InboxService } from "../../../gen/countersign/v1/inbox_service_pb.ts";
 import { OrganizationService } from "../../../gen/countersign/v1/organization_service_pb.ts";
-import { VerificationService } from "../../../gen/countersign/v1/verification_service_pb.ts";
 import { UserService } from "../../../gen/zitadel/user/v2/user_service_pb.ts";
 import { startTestApplication, type TestApplication } from "../../support/application.ts";
 import { JwtIssuer } from "../../support/jwt-issuer.ts";
+import { SERVED_SERVICES } from "../../support/served-services.ts";
 import { openGrpc, openRest, type Ask, type ServiceClient } from "../../support/service-clients.ts";
 import { textAt } from "../../support/wire-formats.ts";
 import { CALLERS, type CallerName } from "./table.ts";
-
-export const SERVICES: readonly DescService[] = [
-  UserService,
-  VerificationService,
-  DeliveryService,
-  InboxService,
-  EventService,
-  OrganizationService,
-  AccessService,
-];
 
 /** Where most callers are at home, or have their roles. */
 export const OWN = "own-org";
@@ -61,7 +50,7 @@ export class World {
   private constructor(application: TestApplication, issuer: JwtIssuer) {
     this.application = application;
     this.#issuer = issuer;
-    for (const service of SERVICES) {
+    for (const service of SERVED_SERVICES) {
       const { url } = application;
       this.#clients.set(service, { grpc: openGrpc(url, service), rest: openRest(url, service) });
     }
