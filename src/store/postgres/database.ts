@@ -15,7 +15,7 @@
  * statements is lifted before COMMIT; the wait for an answer ends on this side.
  */
 import pg from "pg";
-import { ConnectionLostError, InDoubtError } from "./errors.ts";
+import { ConnectionLostError, InDoubtError, PoolBusyError } from "./errors.ts";
 import { DEFAULTS, type PostgresServer, type PostgresStoreOptions } from "./options.ts";
 import { Session, type Answer, type Statement, type Value } from "./session.ts";
 
@@ -67,12 +67,16 @@ interface Deferred {
 }
 
 export class Database {
-  readonly #pool: pg.Pool;
+  readonly #writers: pg.Pool;
+  readonly #readers: pg.Pool;
   readonly #server: PostgresServer;
   readonly #prepares: boolean;
   readonly #statementTimeoutMs: number;
   readonly #lockTimeoutMs: number;
   readonly #connectTimeoutMs: number;
+  /** How many lists may run at a time and leave connections to point reads. */
+  readonly maxLists: number;
+  #closing: Promise<unknown> | undefined;
   #forcesDurability = false;
 
   constructor(options: PostgresStoreOptions) {
@@ -81,14 +85,10 @@ export class Database {
     this.#statementTimeoutMs = options.statementTimeoutMs ?? DEFAULTS.statementTimeoutMs;
     this.#lockTimeoutMs = options.lockTimeoutMs ?? DEFAULTS.lockTimeoutMs;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs;
-    this.#pool = new pg.Pool({
-      ...this.connectionSettings(),
-      max: options.poolSize ?? DEFAULTS.poolSize,
-      idleTimeoutMillis: IDLE_CONNECTION_MS,
-      allowExitOnIdle: true,
-    });
-    // A connection that breaks while nobody uses it is replaced by the next that is asked for.
-    this.#pool.on("error", () => {});
+    const { writers, readers } = shareOut(options.poolSize ?? DEFAULTS.poolSize);
+    this.#writers = this.#createPool(writers);
+    this.#readers = this.#createPool(readers);
+    this.maxLists = Math.max(1, Math.floor(readers / 2));
   }
 
   /** Looks what this server promises of itself. @throws Error when it cannot be reached */
@@ -120,12 +120,12 @@ export class Database {
   async read<Row>(statement: Statement | string, values: readonly Value[] = []): Promise<Answer<Row>> {
     const beganMs = performance.now();
     try {
-      return await this.#with((session) => session.query<Row>(statement, values));
+      return await this.#with(this.#readers, (session) => session.query<Row>(statement, values));
     } catch (error) {
       const wasStale =
         error instanceof ConnectionLostError && performance.now() - beganMs < this.#connectTimeoutMs / 4;
       if (!wasStale) throw error;
-      return await this.#with((session) => session.query<Row>(statement, values));
+      return await this.#with(this.#readers, (session) => session.query<Row>(statement, values));
     }
   }
 
@@ -134,7 +134,7 @@ export class Database {
     timeoutMs: number,
     work: (transaction: Pick<Transaction, "query">) => Promise<Result>,
   ): Promise<Result> {
-    return await this.#with(async (session) => {
+    return await this.#with(this.#readers, async (session) => {
       const limit = String(Math.max(1, Math.ceil(timeoutMs)));
       const answerTimeoutMs = timeoutMs + ANSWER_GRACE_MS;
       const opening = Promise.all([
@@ -160,7 +160,7 @@ export class Database {
    * @throws InDoubtError; what the work throws, after a rollback; an error of the database, see `troubleOf`
    */
   async transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-    return await this.#with(async (session) => {
+    return await this.#with(this.#writers, async (session) => {
       const opening = Promise.all([
         session.query(BEGIN),
         session.query(LIMITS, [String(this.#statementTimeoutMs), String(this.#lockTimeoutMs)]),
@@ -191,22 +191,44 @@ export class Database {
     });
   }
 
-  async close(): Promise<void> {
-    await this.#pool.end();
+  /** Whether a transaction can be committed. @throws Error when not */
+  async probe(): Promise<void> {
+    // A standby refuses to give out a transaction id.
+    await this.transaction((transaction) => transaction.query("SELECT txid_current()"));
   }
 
-  async #connect(): Promise<pg.PoolClient> {
+  async close(): Promise<void> {
+    this.#closing ??= Promise.all([this.#writers.end(), this.#readers.end()]);
+    await this.#closing;
+  }
+
+  #createPool(max: number): pg.Pool {
+    const pool = new pg.Pool({
+      ...this.connectionSettings(),
+      max,
+      idleTimeoutMillis: IDLE_CONNECTION_MS,
+      allowExitOnIdle: true,
+    });
+    // A connection that breaks while nobody uses it is replaced by the next that is asked for.
+    pool.on("error", () => {});
+    return pool;
+  }
+
+  async #connect(pool: pg.Pool): Promise<pg.PoolClient> {
     try {
-      return await this.#pool.connect();
+      return await pool.connect();
     } catch (error) {
-      throw new ConnectionLostError(`the database cannot be reached: ${(error as Error).message}`, {
-        cause: error,
-      });
+      const { message } = error as Error;
+      // pg has no other mark for it.
+      if (message === "timeout exceeded when trying to connect") {
+        throw new PoolBusyError("all connections to the database are in use", { cause: error });
+      }
+      throw new ConnectionLostError(`the database cannot be reached: ${message}`, { cause: error });
     }
   }
 
-  async #with<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
-    const client = await this.#connect();
+  async #with<Result>(pool: pg.Pool, work: (session: Session) => Promise<Result>): Promise<Result> {
+    const client = await this.#connect(pool);
     const session = new Session({
       client,
       prepares: this.#prepares,
@@ -264,6 +286,12 @@ async function commit(session: Session, deferred: readonly Deferred[]): Promise<
   if (session.warning !== undefined) {
     throw new InDoubtError("the database warned about a COMMIT", { cause: session.warning });
   }
+}
+
+/** Reads never wait for writes, nor writes for reads. */
+function shareOut(connections: number): { readonly writers: number; readonly readers: number } {
+  const writers = Math.max(2, Math.floor(connections * 0.4));
+  return { writers, readers: Math.max(2, connections - writers) };
 }
 
 /** A connection on which that fails is not used again. */

@@ -3,7 +3,7 @@
  *
  * - conflict: rolled back because of another transaction; the same work may succeed at once (SQLSTATE 40001, 40P01, and
  *   23505 where two made one row).
- * - busy: rolled back after waiting too long for a row, or for the server (55P03, 57014).
+ * - busy: rolled back after waiting too long for a row, or for the server (55P03, 57014); or no connection was free.
  * - unavailable: the server is not there, shuts down, is full or takes no writes; nothing was executed.
  * - in doubt: the connection was lost while COMMIT was under way. It may or may not have been executed.
  * - other: a fault of the statement or its data, that is of one command. Rolled back.
@@ -27,9 +27,15 @@ export class ConnectionLostError extends Error {
   override readonly name = "ConnectionLostError";
 }
 
+/** All connections were in use for too long. */
+export class PoolBusyError extends Error {
+  override readonly name = "PoolBusyError";
+}
+
 export function troubleOf(error: unknown): Trouble {
   if (error instanceof InDoubtError) return "inDoubt";
   if (error instanceof ConnectionLostError) return "unavailable";
+  if (error instanceof PoolBusyError) return "busy";
   const code = sqlState(error);
   if (/^(?:40001|40P01|23505)$/.test(code)) return "conflict";
   if (/^(?:55P03|57014)$/.test(code)) return "busy";

@@ -160,9 +160,11 @@ export class FactTable {
     }
     for (const { action, scope, value } of claims) {
       const key = { scope, value };
-      const entry = this.#claims.get(claimText(key)) ?? { key, found: undefined, now: undefined };
+      // Rules give back what their aggregate holds without a look at it.
+      const held = action === "release" ? aggregateId : undefined;
+      const entry = this.#claims.get(claimText(key)) ?? { key, found: held, now: held };
       if (action === "take") entry.now = aggregateId;
-      else if (entry.now === undefined || entry.now === aggregateId) entry.now = undefined;
+      else if (entry.now === aggregateId) entry.now = undefined;
       this.#claims.set(claimText(key), entry);
     }
     for (const { bucket, amount, expiresAtMs } of debits) {
@@ -291,9 +293,7 @@ export class FactTable {
     );
     this.#defer(
       INSERT_CLAIMS,
-      changed
-        .filter(([, { now }]) => now !== undefined)
-        .map(([, { key, now }]) => ({ ...key, holder: now })),
+      changed.filter(([, { now }]) => now !== undefined).map(([, { key, now }]) => ({ ...key, holder: now })),
     );
   }
 

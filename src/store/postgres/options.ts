@@ -15,7 +15,7 @@ export interface PostgresServer {
 
 export interface PostgresStoreOptions {
   readonly server: PostgresServer;
-  /** Connections at most, 3 or more; one further listens. Default 10. */
+  /** Connections at most, 4 or more: two fifths write, the others read. One further listens. Default 10. */
   readonly poolSize?: number;
   /** The server gives up a statement of a write or a point read after so many milliseconds. Default 3,000. */
   readonly statementTimeoutMs?: number;

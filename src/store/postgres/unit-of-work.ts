@@ -110,8 +110,11 @@ export class UnitOfWork {
     }
     this.#facts.write();
     writeOutboxEntries(this.#transaction, this.#outbox);
+    const positions = this.#events.length === 0 ? undefined : appendEvents(this.#transaction, this.#events);
+    // After a failed commit nobody asks for them.
+    positions?.catch(() => {});
     return {
-      positions: this.#events.length === 0 ? undefined : appendEvents(this.#transaction, this.#events),
+      positions,
       queuedMail: this.#outbox.length > 0,
       changedUsers: this.#changedUsers,
     };

@@ -1,0 +1,26 @@
+/** SQL that is put together of parts. Values travel as parameters only; a `?` stands for each, in their order. */
+import type { Value } from "./session.ts";
+
+export interface Sql {
+  readonly text: string;
+  readonly values: readonly Value[];
+}
+
+export function sql(text: string, ...values: readonly Value[]): Sql {
+  return { text, values };
+}
+
+/** The text as PostgreSQL takes it: $1, $2 ... */
+export function numbered({ text }: Sql): string {
+  let count = 0;
+  return text.replaceAll("?", () => `$${++count}`);
+}
+
+export function anyOf(column: string, values: readonly string[]): Sql {
+  return sql(`${column} = ANY(?::text[])`, values.filter(isStorable));
+}
+
+/** PostgreSQL takes no NUL in text: what has one is nowhere to be found. */
+export function isStorable(value: string): boolean {
+  return !value.includes("\0");
+}
