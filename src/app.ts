@@ -1,9 +1,10 @@
 /** The composition root: from a Config to a running application. Clock and randomness come in here and nowhere else. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { ConnectionOptions } from "node:tls";
 import { Authenticator } from "./access/authenticator.ts";
 import { bootstrap } from "./access/bootstrap.ts";
-import type { Config, TlsFiles } from "./config.ts";
+import type { Config, PostgresConfig, TlsFiles } from "./config.ts";
 import { readBounceReport } from "./mail/bounce/bounce-report.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
 import { Inbox } from "./mail/inbox/inbox.ts";
@@ -30,6 +31,7 @@ import { adoptKeyring, fitsKeyring, makeKeyFile, readKeyFile, storedKeyId } from
 import { Keyring } from "./store/keyring.ts";
 import { createRandomPool } from "./store/random-pool.ts";
 import { LockedError } from "./store/sqlite/lock.ts";
+import { PostgresStore } from "./store/postgres/postgres-store.ts";
 import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 import type { Store } from "./store/store.ts";
 import { ApiHandler } from "./transport/api-handler.ts";
@@ -54,7 +56,9 @@ export interface Application {
   readonly url: string;
   /** The file with the admin token; undefined when the operator chose the token. */
   readonly adminTokenPath: string | undefined;
+  /** The file, or the URL without its password. */
   readonly databasePath: string;
+  readonly databaseKind: "SQLite" | "PostgreSQL";
   /** Where mail goes, in a few words. */
   readonly mailDescription: string;
   /** Undefined when mail goes elsewhere. */
@@ -225,7 +229,8 @@ async function run(parts: Parts): Promise<Application> {
   return {
     url,
     adminTokenPath: config.adminToken === undefined ? tokenFile : undefined,
-    databasePath: config.databasePath,
+    databasePath: nameOf(config),
+    databaseKind: config.postgres === undefined ? "SQLite" : "PostgreSQL",
     mailDescription: gateway.description,
     inboxUrl: useDevInbox ? `${url}/inbox` : undefined,
     metricsUrl: metricsEndpoint?.url,
@@ -298,8 +303,16 @@ async function loadComposer(config: Config): Promise<ComposerOptions> {
   return { from, defaultLanguage, overrides: loaded.overrides, codeOnly };
 }
 
+/** The database as people are told of it: without its password. */
+function nameOf({ postgres, databasePath }: Config): string {
+  if (postgres === undefined) return databasePath;
+  const { user, host, port, database } = postgres;
+  return `postgres://${encodeURIComponent(user)}@${urlHost(host)}:${port}/${encodeURIComponent(database)}`;
+}
+
 async function openStore(config: Config, meter: Metrics): Promise<Store> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  if (config.postgres !== undefined) return openPostgres(config.postgres, nameOf(config), meter);
   await mkdir(dirname(config.databasePath), { recursive: true, mode: 0o700 });
   try {
     return await SqliteStore.open({ path: config.databasePath, meter });
@@ -313,6 +326,40 @@ async function openStore(config: Config, meter: Metrics): Promise<Store> {
     const problem = error instanceof Error ? error.message : String(error);
     throw new StartError(`cannot open the database ${config.databasePath}: ${problem}`, { cause: error });
   }
+}
+
+async function openPostgres(config: PostgresConfig, name: string, meter: Metrics): Promise<Store> {
+  const { host, port, database, user, password, ...options } = config;
+  try {
+    const tls = await postgresTls(config);
+    return await PostgresStore.open({
+      ...options,
+      server: {
+        host,
+        port,
+        database,
+        user,
+        ...(password !== undefined && { password: password.reveal() }),
+        ...(tls !== undefined && { tls }),
+      },
+      meter,
+    });
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new StartError(`cannot open the database ${name}: ${problem}`, { cause: error });
+  }
+}
+
+/** What libpq means by its modes, in Node's words. */
+async function postgresTls({
+  tls: { mode, rootCertificateFile },
+}: PostgresConfig): Promise<ConnectionOptions | undefined> {
+  if (mode === "disable") return undefined;
+  return {
+    rejectUnauthorized: mode !== "require",
+    ...(rootCertificateFile !== undefined && { ca: await readFile(rootCertificateFile, "utf8") }),
+    ...(mode === "verify-ca" && { checkServerIdentity: () => undefined }),
+  };
 }
 
 /** @throws StartError where the address cannot be used */
@@ -359,7 +406,7 @@ async function loadKeyring(config: Config, store: Store, sources: Sources): Prom
   }
   if (!(await adoptKeyring(store, keyring))) {
     throw new StartError(
-      `${source} does not hold the key that ${config.databasePath} was written with: restore that key; codes on their way cannot be read without it`,
+      `${source} does not hold the key that ${nameOf(config)} was written with: restore that key; codes on their way cannot be read without it`,
     );
   }
   return keyring;

@@ -24,8 +24,10 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Directory of the generated key, the admin token and by default the database. Default: data. */
   readonly dataDir: string;
-  /** SQLite database file. Default: countersign.db in the data directory. */
+  /** SQLite database file. Default: countersign.db in the data directory. Not used where `postgres` is set. */
   readonly databasePath: string;
+  /** The PostgreSQL database to serve from. Undefined: SQLite. */
+  readonly postgres: PostgresConfig | undefined;
   /** Token of the admin service account, 32 characters or more. Undefined: made at the first start. */
   readonly adminToken: Secret | undefined;
   /** Keys of 32 bytes, newest first, at least one. Undefined: made at the first start. */
@@ -119,6 +121,32 @@ export interface SmtpServer {
   readonly password?: Secret;
 }
 
+export interface PostgresConfig {
+  /** Host name or IP address, without brackets. */
+  readonly host: string;
+  /** Default: 5432. */
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: Secret | undefined;
+  readonly tls: PostgresTls;
+  /** Connections, 4 to 200. Default: 10. */
+  readonly poolSize: number;
+  /** How long the server works on one statement, in milliseconds: 100 ms to 1 minute. Default: 3 seconds. */
+  readonly statementTimeoutMs: number;
+  /** How long a call waits for a row that another holds, in milliseconds: 10 ms to 1 minute. Default: 1 second. */
+  readonly lockTimeoutMs: number;
+  /** What stands between: nothing, or a pooler that gives each transaction another connection. Default: none. */
+  readonly pooler: "none" | "transaction";
+}
+
+/** As libpq means sslmode: `require` encrypts for whoever answers, `verify-ca` asks for a certificate, `verify-full` for the host's own. */
+export interface PostgresTls {
+  readonly mode: "disable" | "require" | "verify-ca" | "verify-full";
+  /** PEM file of the authorities that count. Undefined: those that Node trusts. */
+  readonly rootCertificateFile: string | undefined;
+}
+
 export interface MailWebhook {
   /** `https:`, or `http:` to loopback; its path and query may hold a token. */
   readonly url: Secret;
@@ -194,14 +222,46 @@ const SETTINGS = {
     placeholder: "path",
     help: "Directory of the database, the generated key and the admin token.",
   },
-  databasePath: {
+  database: {
     name: "DATABASE_URL",
     schema: parsed(parseDatabaseUrl),
     unset: "`sqlite:<data dir>/countersign.db`",
     example: "sqlite:/var/lib/countersign/countersign.db",
     placeholder: "url",
-    help: "The database; this version serves SQLite.",
+    help: "The database: `sqlite:<path>`, or `postgres://user:password@host/database` for any number of instances.",
     confidential: true,
+  },
+  databasePoolSize: {
+    name: "DATABASE_POOL_SIZE",
+    schema: wholeNumber(4, 200),
+    fallback: "10",
+    example: "20",
+    placeholder: "number",
+    help: "PostgreSQL: connections of one instance; one more listens.",
+  },
+  databaseStatementTimeoutMs: {
+    name: "DATABASE_STATEMENT_TIMEOUT",
+    schema: duration("100ms", "1m"),
+    fallback: "3s",
+    example: "5s",
+    placeholder: "duration",
+    help: "PostgreSQL: how long the server may work on one statement of a call.",
+  },
+  databaseLockTimeoutMs: {
+    name: "DATABASE_LOCK_TIMEOUT",
+    schema: duration("10ms", "1m"),
+    fallback: "1s",
+    example: "2s",
+    placeholder: "duration",
+    help: "PostgreSQL: how long a call waits for a row that another transaction holds.",
+  },
+  databasePooler: {
+    name: "DATABASE_POOLER",
+    schema: oneOf(["none", "transaction"]),
+    fallback: "none",
+    example: "transaction",
+    placeholder: "kind",
+    help: "PostgreSQL: `transaction` behind a pooler in transaction mode (PgBouncer and its like).",
   },
   adminToken: {
     name: "ADMIN_TOKEN",
@@ -586,6 +646,11 @@ function assemble({
   mailWebhookUrl,
   mailWebhookSecret,
   mailWebhookPrivate,
+  database,
+  databasePoolSize,
+  databaseStatementTimeoutMs,
+  databaseLockTimeoutMs,
+  databasePooler,
   ...values
 }: Values): Config {
   return {
@@ -602,7 +667,17 @@ function assemble({
       tlsCert === undefined || tlsKey === undefined
         ? undefined
         : { certificateFile: tlsCert.path, keyFile: tlsKey.path },
-    databasePath: values.databasePath ?? join(values.dataDir, "countersign.db"),
+    databasePath: database?.kind === "sqlite" ? database.path : join(values.dataDir, "countersign.db"),
+    postgres:
+      database?.kind !== "postgres"
+        ? undefined
+        : {
+            ...database.address,
+            poolSize: databasePoolSize,
+            statementTimeoutMs: databaseStatementTimeoutMs,
+            lockTimeoutMs: databaseLockTimeoutMs,
+            pooler: databasePooler,
+          },
     secretKeys: secretKey ?? secretKeyFile?.keys,
     secretKeyFile: secretKeyFile?.path,
     smtpServers: values.smtpServers ?? [],
@@ -640,6 +715,7 @@ function conflicts(
       `${one}: set together with ${other}: keep one of them; example: ${other}=${SETTINGS.secretKeyFile.example}`,
     );
   }
+  problems.push(...postgresConflicts(values, env, flags));
   problems.push(...tlsConflicts(values, env, flags));
   problems.push(...webhookConflicts(values, env, flags));
   const { codeLength, codeAlphabet } = values;
@@ -657,6 +733,28 @@ function conflicts(
     }
   }
   return problems;
+}
+
+/** Instances that share a database need the same key and the same token; none of them could make one for the others. */
+function postgresConflicts(
+  { database }: Partial<Values>,
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>>,
+): string[] {
+  if (database?.kind !== "postgres") return [];
+  const { secretKey, secretKeyFile, adminToken } = SETTINGS;
+  const isSet = (setting: Setting) => readSetting(setting, env, flags) !== undefined;
+  const missing = [
+    ...(isSet(secretKey) || isSet(secretKeyFile) ? [] : [secretKey]),
+    ...(isSet(adminToken) ? [] : [adminToken]),
+  ];
+  return missing.map((setting) => {
+    const variable = PREFIX + setting.name;
+    return (
+      `${variable}: not set, and instances that share a PostgreSQL database need the same value; ` +
+      `example: ${variable}=${quoted(setting.example)}`
+    );
+  });
 }
 
 function tlsConflicts(
@@ -995,17 +1093,74 @@ function parsePath(text: string): string | Fault {
   return text.includes("\0") ? new Fault("has a NUL character") : normalize(text);
 }
 
-function parseDatabaseUrl(text: string): string | Fault {
-  if (/^postgres(?:ql)?:/i.test(text))
-    return new Fault("is a PostgreSQL URL, and this version serves SQLite only");
+type PostgresAddress = Pick<PostgresConfig, "host" | "port" | "database" | "user" | "password" | "tls">;
+
+type DatabaseLocation =
+  | { readonly kind: "sqlite"; readonly path: string }
+  | { readonly kind: "postgres"; readonly address: PostgresAddress };
+
+function parseDatabaseUrl(text: string): DatabaseLocation | Fault {
+  if (/^postgres(?:ql)?:/i.test(text)) return parsePostgresUrl(text);
   const [, rest] = /^sqlite:(.*)$/is.exec(text) ?? [];
-  if (rest === undefined) return new Fault("is not sqlite:<path>");
+  if (rest === undefined)
+    return new Fault("is neither sqlite:<path> nor postgres://user:password@host/database");
   // sqlite:///var/lib/x.db is how many tools spell the absolute path; sqlite://x.db would have a host.
   const path = rest.startsWith("///") ? rest.slice(2) : rest;
   if (path === "" || path.startsWith("//")) return new Fault("has no path after sqlite:");
   if (path === ":memory:") return new Fault("is a database in memory, which cannot keep what it accepted");
   if (path.includes("?")) return new Fault("has options: only a path is wanted");
-  return parsePath(path);
+  const parsedPath = parsePath(path);
+  return parsedPath instanceof Fault ? parsedPath : { kind: "sqlite", path: parsedPath };
+}
+
+const DEFAULT_POSTGRES_PORT = 5432;
+
+/** The URL as libpq has it, with as many of its parameters as mean something here. */
+function parsePostgresUrl(text: string): DatabaseLocation | Fault {
+  const url = URL.parse(text);
+  if (url === null || !/^postgres(?:ql)?:\/\//i.test(text)) {
+    return new Fault("is not postgres://user:password@host:port/database");
+  }
+  const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(percentDecoded);
+  if (user === undefined || password === undefined || database === undefined) {
+    return new Fault("has a percent sign that begins no percent-encoding (a percent sign itself is %25)");
+  }
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  if (host === "" || (isIP(host) === 0 && !isHost(host))) return new Fault("has no host name or IP address");
+  if (user === "") return new Fault("has no user name");
+  if (database === "" || database.includes("/")) return new Fault("has no name of a database after its host");
+  const tls = parsePostgresTls(url.searchParams);
+  if (tls instanceof Fault) return tls;
+  return {
+    kind: "postgres",
+    address: {
+      host,
+      port: url.port === "" ? DEFAULT_POSTGRES_PORT : Number(url.port),
+      database,
+      user,
+      password: password === "" ? undefined : new Secret(password),
+      tls,
+    },
+  };
+}
+
+function parsePostgresTls(parameters: URLSearchParams): PostgresTls | Fault {
+  const modes = ["disable", "require", "verify-ca", "verify-full"] as const;
+  let mode: PostgresTls["mode"] = "disable";
+  let rootCertificateFile: string | undefined;
+  for (const [name, value] of parameters) {
+    const wanted = modes.find((each) => each === value);
+    if (name === "sslmode" && wanted !== undefined) mode = wanted;
+    else if (name === "sslmode") return new Fault(`has an sslmode other than ${modes.join(", ")}`);
+    else if (name === "sslrootcert" && value !== "") rootCertificateFile = value;
+    else return new Fault("has a parameter other than sslmode and sslrootcert");
+  }
+  if (rootCertificateFile !== undefined) {
+    if (mode === "disable") return new Fault("has sslrootcert without an sslmode that uses it");
+    const content = readText(rootCertificateFile);
+    if (content instanceof Fault) return content;
+  }
+  return { mode, rootCertificateFile };
 }
 
 function parseSecretKeys(text: string): readonly Secret<Uint8Array>[] | Fault {

@@ -9,7 +9,7 @@ import { arch, platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import pg from "pg";
+import { Client } from "pg";
 import type { PostgresServer } from "../../src/store/postgres/options.ts";
 
 const run = promisify(execFile);
@@ -79,7 +79,7 @@ export class TestPostgres {
   }
 
   async query<Row extends object>(text: string, database = "postgres"): Promise<Row[]> {
-    const client = new pg.Client(this.at(database));
+    const client = new Client(this.at(database));
     client.on("error", () => {});
     await client.connect();
     try {

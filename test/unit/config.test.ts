@@ -86,6 +86,40 @@ describe("defaults", () => {
     expect(load(Object.fromEntries(names.map((name) => [name, blank])))).toEqual(load({}));
   });
 
+  test("a PostgreSQL URL is taken apart, its password a secret, with the settings that go with it", () => {
+    const { postgres } = load({
+      COUNTERSIGN_DATABASE_URL: "postgresql://ada:p%40ss@[::1]:6432/verify?sslmode=require",
+      COUNTERSIGN_DATABASE_POOLER: "transaction",
+      COUNTERSIGN_SECRET_KEY: KEY,
+      COUNTERSIGN_ADMIN_TOKEN: "t".repeat(32),
+    });
+    expect(postgres).toEqual({
+      host: "::1",
+      port: 6432,
+      database: "verify",
+      user: "ada",
+      password: expect.anything(),
+      tls: { mode: "require", rootCertificateFile: undefined },
+      poolSize: 10,
+      statementTimeoutMs: 3_000,
+      lockTimeoutMs: 1_000,
+      pooler: "transaction",
+    });
+    expect(postgres?.password?.reveal()).toBe("p@ss");
+    expect(JSON.stringify(postgres)).not.toContain("p@ss");
+  });
+
+  test("instances on PostgreSQL need the same key and token: none makes its own", () => {
+    const url = { COUNTERSIGN_DATABASE_URL: "postgres://u:p@h/db" };
+    expect(problemsOf(url)).toEqual([
+      expect.stringMatching(/^COUNTERSIGN_SECRET_KEY: not set, and instances that share/),
+      expect.stringMatching(/^COUNTERSIGN_ADMIN_TOKEN: not set, and instances that share/),
+    ]);
+    expect(
+      problemsOf({ ...url, COUNTERSIGN_SECRET_KEY: KEY, COUNTERSIGN_ADMIN_TOKEN: "t".repeat(32) }),
+    ).toEqual([]);
+  });
+
   test("the database follows the data directory", () => {
     expect(load({ COUNTERSIGN_DATA_DIR: "/var/lib/x" }).databasePath).toBe("/var/lib/x/countersign.db");
   });
@@ -101,7 +135,7 @@ describe("good values", () => {
     ["PUBLIC_URL", "https://Verify.example.com/", { publicUrl: "https://verify.example.com" }],
     ["PUBLIC_URL", "http://[::1]:8080", { publicUrl: "http://[::1]:8080" }],
     ["DATA_DIR", "./a/../b", { dataDir: "b" }],
-    ["DATABASE_URL", "sqlite:x.db", { databasePath: "x.db" }],
+    ["DATABASE_URL", "sqlite:x.db", { databasePath: "x.db", postgres: undefined }],
     ["DATABASE_URL", "sqlite:./x y.db", { databasePath: "x y.db" }],
     ["DATABASE_URL", "sqlite:/var/x.db", { databasePath: "/var/x.db" }],
     ["DATABASE_URL", "sqlite:///var/x.db", { databasePath: "/var/x.db" }],
@@ -218,6 +252,9 @@ describe("bad values", () => {
     ["MAIL_FROM", "a@b.example, c@d.example", "is not a mailbox: not a single local-part@domain"],
     ["MAIL_FROM", "a@-b.example", "is not a mailbox: hostname parts cannot begin with hyphens"],
     ["MAIL_FROM", "A\r\nBcc: x <a@b.example>", "is not a mailbox: malformed display name or angle brackets"],
+    ["DATABASE_POOL_SIZE", "3", "is not a whole number from 4 to 200"],
+    ["DATABASE_LOCK_TIMEOUT", "9ms", "is not between 10ms and 1m"],
+    ["DATABASE_POOLER", "session", "is not none or transaction"],
     ["CODE_LENGTH", "3", "is not a whole number from 4 to 20"],
     ["CODE_LENGTH", "21", "is not a whole number from 4 to 20"],
     ["CODE_LENGTH", "6.5", "is not a whole number from 4 to 20"],
@@ -293,9 +330,22 @@ describe("bad values", () => {
       "https://verify.example.com/x",
       "has a path, query or fragment: only scheme, host and port are wanted",
     ],
-    ["DATABASE_URL", "postgres://u:p@h/db", "is a PostgreSQL URL, and this version serves SQLite only"],
-    ["DATABASE_URL", "postgresql://h/db", "is a PostgreSQL URL, and this version serves SQLite only"],
-    ["DATABASE_URL", "countersign.db", "is not sqlite:<path>"],
+    ["DATABASE_URL", "postgresql://h/db", "has no user name"],
+    ["DATABASE_URL", "postgres://u@h", "has no name of a database after its host"],
+    [
+      "DATABASE_URL",
+      "postgres://u:%@h/db",
+      "has a percent sign that begins no percent-encoding (a percent sign itself is %25)",
+    ],
+    ["DATABASE_URL", "postgres:u@h/db", "is not postgres://user:password@host:port/database"],
+    [
+      "DATABASE_URL",
+      "postgres://u@h/db?sslmode=prefer",
+      "has an sslmode other than disable, require, verify-ca, verify-full",
+    ],
+    ["DATABASE_URL", "postgres://u@h/db?options=-c", "has a parameter other than sslmode and sslrootcert"],
+    ["DATABASE_URL", "postgres://u@h/db?sslrootcert=x", "has sslrootcert without an sslmode that uses it"],
+    ["DATABASE_URL", "countersign.db", "is neither sqlite:<path> nor postgres://user:password@host/database"],
     ["DATABASE_URL", "sqlite:", "has no path after sqlite:"],
     ["DATABASE_URL", "sqlite://x.db", "has no path after sqlite:"],
     ["DATABASE_URL", "sqlite::memory:", "is a database in memory, which cannot keep what it accepted"],

@@ -17,9 +17,10 @@
  * callers were answered, at the latest after the poll interval.
  */
 import { randomUUID } from "node:crypto";
-import pg from "pg";
+import { Client } from "pg";
 import type { AggregateType } from "../../verification/aggregates.ts";
 import type { CancelRequest, Commit } from "../store.ts";
+import type { ClaimRegister } from "./claim-register.ts";
 import type { Database, Transaction } from "./database.ts";
 import { SELECT_HEAD } from "./positions.ts";
 import type { Statement } from "./session.ts";
@@ -70,6 +71,8 @@ export interface CommitFeedOptions {
   readonly database: Database;
   readonly pollIntervalMs: number;
   readonly listens: boolean;
+  /** Which mails this process has. */
+  readonly claims: ClaimRegister;
 }
 
 export class CommitFeed {
@@ -79,15 +82,13 @@ export class CommitFeed {
   readonly #instance = randomUUID();
   /** Own commits beyond what was looked at, in no order. */
   readonly #own = new Set<Range>();
-  /** Mails that this process has claimed. */
-  readonly #claimed = new Set<string>();
   /** Every event up to here was told, or is of a commit that was. */
   #followed = 0;
   /** The highest position that was told. */
   #told = 0;
   #dueMs: number | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #ear: pg.Client | undefined;
+  #ear: Client | undefined;
   #looking: Promise<void> | undefined;
   #wanted = false;
   #isClosed = false;
@@ -113,14 +114,6 @@ export class CommitFeed {
   /** Defers a word to the other instances. */
   notify(transaction: Transaction): void {
     void transaction.defer(NOTIFY, [this.#instance]);
-  }
-
-  noteClaimed(deliveryIds: readonly string[]): void {
-    for (const id of deliveryIds) this.#claimed.add(id);
-  }
-
-  noteSettled(deliveryIds: readonly string[]): void {
-    for (const id of deliveryIds) this.#claimed.delete(id);
   }
 
   /** Call before the callers of the commit are answered. */
@@ -217,10 +210,11 @@ export class CommitFeed {
   }
 
   async #findCancelled(): Promise<CancelRequest[]> {
-    if (this.#claimed.size === 0) return [];
-    const { rows } = await this.#options.database.read<CancelRequest>(SELECT_CANCELLED, [[...this.#claimed]]);
-    // Each is told once.
-    this.noteSettled(rows.map(({ deliveryId }) => deliveryId));
+    const { claims, database } = this.#options;
+    const unmarked = claims.unmarked();
+    if (unmarked.length === 0) return [];
+    const { rows } = await database.read<CancelRequest>(SELECT_CANCELLED, [unmarked]);
+    claims.mark(rows.map(({ deliveryId }) => deliveryId));
     return [...rows];
   }
 
@@ -230,7 +224,7 @@ export class CommitFeed {
   #listen(): void {
     const { database, listens } = this.#options;
     if (!listens || this.#ear !== undefined || this.#isClosed) return;
-    const ear = new pg.Client(database.connectionSettings());
+    const ear = new Client(database.connectionSettings());
     this.#ear = ear;
     const lose = () => {
       if (this.#ear === ear) this.#ear = undefined;

@@ -14,7 +14,7 @@
  * taken as doubt too: with it the server says that it gave up waiting for its standby. For the same reason the time-out of
  * statements is lifted before COMMIT; the wait for an answer ends on this side.
  */
-import pg from "pg";
+import { Pool, types, type ClientConfig, type CustomTypesConfig, type PoolClient } from "pg";
 import { ConnectionLostError, InDoubtError, PoolBusyError } from "./errors.ts";
 import { DEFAULTS, type PostgresServer, type PostgresStoreOptions } from "./options.ts";
 import { Session, type Answer, type Statement, type Value } from "./session.ts";
@@ -67,8 +67,8 @@ interface Deferred {
 }
 
 export class Database {
-  readonly #writers: pg.Pool;
-  readonly #readers: pg.Pool;
+  readonly #writers: Pool;
+  readonly #readers: Pool;
   readonly #server: PostgresServer;
   readonly #prepares: boolean;
   readonly #statementTimeoutMs: number;
@@ -98,7 +98,7 @@ export class Database {
   }
 
   /** For a connection of its own, outside the pool. */
-  connectionSettings(): pg.ClientConfig {
+  connectionSettings(): ClientConfig & { readonly pipeline: boolean } {
     const { host, port, database, user, password, tls } = this.#server;
     return {
       host,
@@ -113,7 +113,7 @@ export class Database {
       keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
       types: { getTypeParser },
       pipeline: true,
-    } as pg.ClientConfig;
+    };
   }
 
   /** One statement outside a transaction. A connection that turns out to be broken is replaced once. */
@@ -182,7 +182,7 @@ export class Database {
           () => error,
           (first: unknown) => first,
         );
-        for (const { answer } of deferred) answer.reject(cause as Error);
+        for (const { answer } of deferred) answer.reject(cause);
         await rollBack(session);
         throw cause;
       }
@@ -202,8 +202,8 @@ export class Database {
     await this.#closing;
   }
 
-  #createPool(max: number): pg.Pool {
-    const pool = new pg.Pool({
+  #createPool(max: number): Pool {
+    const pool = new Pool({
       ...this.connectionSettings(),
       max,
       idleTimeoutMillis: IDLE_CONNECTION_MS,
@@ -214,7 +214,7 @@ export class Database {
     return pool;
   }
 
-  async #connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  async #connect(pool: Pool): Promise<PoolClient> {
     try {
       return await pool.connect();
     } catch (error) {
@@ -227,7 +227,7 @@ export class Database {
     }
   }
 
-  async #with<Result>(pool: pg.Pool, work: (session: Session) => Promise<Result>): Promise<Result> {
+  async #with<Result>(pool: Pool, work: (session: Session) => Promise<Result>): Promise<Result> {
     const client = await this.#connect(pool);
     const session = new Session({
       client,
@@ -259,7 +259,7 @@ function defer<Row>(
   // Who defers may not look at the answer; the commit looks at all of them.
   answer.promise.catch(() => {});
   deferred.push({ statement, values, answer });
-  return answer.promise as Promise<Answer<Row>>;
+  return answer.promise;
 }
 
 async function commit(session: Session, deferred: readonly Deferred[]): Promise<void> {
@@ -305,7 +305,5 @@ async function rollBack(session: Session): Promise<void> {
 }
 
 /** Positions and times fit into numbers; pg hands out 64-bit integers as text. */
-function getTypeParser(oid: number, format?: "text" | "binary"): unknown {
-  if (oid === INT8) return Number;
-  return format === undefined ? pg.types.getTypeParser(oid) : pg.types.getTypeParser(oid, format as "text");
-}
+const getTypeParser: CustomTypesConfig["getTypeParser"] = (oid, format) =>
+  (oid as number) === INT8 ? Number : (types.getTypeParser(oid, format) as (text: string) => unknown);

@@ -10,7 +10,7 @@
  *
  * Appendix A of PostgreSQL's manual lists the codes.
  */
-import pg from "pg";
+import { DatabaseError } from "pg";
 import { failure, FailureError } from "../../verification/failures.ts";
 
 export type Trouble = "conflict" | "busy" | "unavailable" | "inDoubt" | "other";
@@ -46,7 +46,7 @@ export function troubleOf(error: unknown): Trouble {
 
 /** Whether pg's error leaves its connection unusable. Only errors that the server sent leave it whole, and not all. */
 export function endsConnection(error: unknown): boolean {
-  if (!(error instanceof pg.DatabaseError)) return true;
+  if (!(error instanceof DatabaseError)) return true;
   return error.severity === "FATAL" || error.severity === "PANIC" || /^(?:08|57P0)/.test(error.code ?? "");
 }
 
@@ -55,8 +55,12 @@ export function isStatementTimeout(error: unknown): boolean {
   return sqlState(error) === "57014";
 }
 
+function isUniqueViolation(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && error.code === "23505";
+}
+
 function sqlState(error: unknown): string {
-  return error instanceof pg.DatabaseError ? (error.code ?? "") : "";
+  return error instanceof DatabaseError ? (error.code ?? "") : "";
 }
 
 /** What callers are told; errors of the command itself stay what they are. */
@@ -71,6 +75,8 @@ export function refusalOf(error: unknown): Error {
         { cause: error },
       );
     case "conflict":
+      // Who lost against another finds that one's row when it runs again. If that does not help, it met its own fault.
+      return isUniqueViolation(error) ? error : storeUnavailable(error);
     case "busy":
     case "unavailable":
       return storeUnavailable(error);

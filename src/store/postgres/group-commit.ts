@@ -152,7 +152,7 @@ export class GroupCommit {
     if (isAway) {
       this.#options.meter?.commitFailed(trouble === "inDoubt" ? "in_doubt" : "unavailable");
       this.noteUnavailable();
-      for (const { reject } of [...batch]) reject(refusalOf(error));
+      for (const { reject } of batch) reject(refusalOf(error));
       for (const { reject } of [...this.#waiting.splice(0), ...this.#alone.splice(0)])
         reject(storeUnavailable(error));
     } else if (batch.length === 1) batch[0]?.reject(refusalOf(error));

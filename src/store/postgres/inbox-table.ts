@@ -33,14 +33,14 @@ export async function addInboxMail(
   database: Database,
   { deliveryId, receivedAtMs, sealed }: SealedInboxMail,
 ): Promise<void> {
-  await database.transaction(async ({ defer }) => {
-    void defer(INSERT, [deliveryId, receivedAtMs, sealed]);
-    void defer(TRIM);
+  await database.transaction(async (transaction) => {
+    void transaction.defer(INSERT, [deliveryId, receivedAtMs, sealed]);
+    void transaction.defer(TRIM);
   });
 }
 
 export async function resealInboxMail(database: Database, deliveryId: string, sealed: string): Promise<void> {
-  await database.transaction(async ({ defer }) => void defer(RESEAL, [deliveryId, sealed]));
+  await database.transaction(async (transaction) => void transaction.defer(RESEAL, [deliveryId, sealed]));
 }
 
 export async function listInboxMails(database: Database, limit: number): Promise<SealedInboxMail[]> {

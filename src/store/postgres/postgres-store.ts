@@ -40,6 +40,7 @@ import {
   type StoreFigures,
 } from "../store.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
+import { ClaimRegister } from "./claim-register.ts";
 import { CommitFeed } from "./commit-feed.ts";
 import { Database, type Transaction } from "./database.ts";
 import { changeDelivery } from "./delivery-changes.ts";
@@ -112,6 +113,7 @@ export class PostgresStore implements Store {
   /** Never resolves: whether what was answered is durable is the server's affair. */
   readonly failed = new Promise<Error>(() => {});
   readonly #database: Database;
+  readonly #claims: ClaimRegister;
   readonly #feed: CommitFeed;
   readonly #commands: GroupCommit;
   readonly #lists: Lists;
@@ -119,8 +121,14 @@ export class PostgresStore implements Store {
   readonly #tokens: SharedLookup<AccessTokenRecord>;
   #closing: Promise<void> | undefined;
 
-  private constructor(database: Database, feed: CommitFeed, options: PostgresStoreOptions) {
+  private constructor(
+    database: Database,
+    feed: CommitFeed,
+    claims: ClaimRegister,
+    options: PostgresStoreOptions,
+  ) {
     this.#database = database;
+    this.#claims = claims;
     this.#feed = feed;
     this.#commands = new GroupCommit({
       database,
@@ -147,13 +155,15 @@ export class PostgresStore implements Store {
     try {
       await database.open();
       await migrate(database);
+      const claims = new ClaimRegister();
       const feed = new CommitFeed({
         database,
+        claims,
         pollIntervalMs: options.pollIntervalMs ?? DEFAULTS.pollIntervalMs,
         listens: (options.pooler ?? DEFAULTS.pooler) === "none",
       });
       await feed.start();
-      return new PostgresStore(database, feed, options);
+      return new PostgresStore(database, feed, claims, options);
     } catch (error) {
       await database.close();
       throw error;
@@ -166,7 +176,7 @@ export class PostgresStore implements Store {
 
   async claimDeliveries(count: number, nowMs: number, leaseUntilMs: number): Promise<ClaimedDelivery[]> {
     const claimed = await this.#write(() => claimDeliveries(this.#database, count, nowMs, leaseUntilMs));
-    this.#feed.noteClaimed(claimed.map(({ deliveryId }) => deliveryId));
+    this.#claims.add(claimed);
     return claimed;
   }
 
@@ -179,7 +189,7 @@ export class PostgresStore implements Store {
       if (settled.effects.positions !== undefined) this.#feed.notify(transaction);
       return settled;
     });
-    this.#feed.noteSettled(settlements.map(({ deliveryId }) => deliveryId));
+    this.#claims.remove(settlements.map(({ deliveryId }) => deliveryId));
     this.#feed.tell({ ...effects, positions: await effects.positions });
     return { stale };
   }
@@ -273,9 +283,9 @@ export class PostgresStore implements Store {
   }
 
   async setMetadata(key: string, value: string, when: "always" | "if absent"): Promise<string> {
-    const { stored } = await this.#transact(async ({ defer }) => {
-      void defer(when === "always" ? UPSERT_METADATA : INSERT_METADATA, [key, value]);
-      return { stored: defer<{ value: string }>(SELECT_METADATA, [key]) };
+    const { stored } = await this.#transact(async (transaction) => {
+      void transaction.defer(when === "always" ? UPSERT_METADATA : INSERT_METADATA, [key, value]);
+      return { stored: transaction.defer<{ value: string }>(SELECT_METADATA, [key]) };
     });
     return (await stored).rows[0]?.value ?? value;
   }
@@ -324,6 +334,7 @@ export class PostgresStore implements Store {
   async close(): Promise<void> {
     this.#closing ??= this.#commands
       .drain()
+      .then(() => this.#claims.release(this.#database).catch(() => {}))
       .then(() => this.#feed.close())
       .then(() => this.#database.close());
     await this.#closing;

@@ -1,5 +1,5 @@
 /** One connection for as long as a piece of work has it. What is asked without waiting travels together. */
-import type { PoolClient, QueryResult } from "pg";
+import type { PoolClient, QueryConfig } from "pg";
 import { ConnectionLostError, endsConnection } from "./errors.ts";
 
 /** A statement that is sent often. The server plans it once per connection, under its name. */
@@ -16,6 +16,11 @@ export interface Answer<Row> {
   readonly count: number;
   /** What was done, such as COMMIT. */
   readonly command: string;
+}
+
+/** pg's types lack the time-out of one query. */
+interface TimedQuery extends QueryConfig {
+  readonly query_timeout: number;
 }
 
 export interface SessionOptions {
@@ -61,12 +66,13 @@ export class Session {
     const { client, prepares } = this.#options;
     const { name, text } = typeof statement === "string" ? { name: undefined, text: statement } : statement;
     try {
-      const result = (await client.query({
+      const query: TimedQuery = {
         text,
-        values: values as unknown[],
+        values: [...values],
         ...(prepares && name !== undefined && { name }),
         query_timeout: answerTimeoutMs,
-      } as { text: string; values: unknown[] })) as QueryResult<Row & object>;
+      };
+      const result = await client.query<Row & object>(query);
       return { rows: result.rows, count: result.rowCount ?? 0, command: result.command };
     } catch (error) {
       if (!endsConnection(error)) throw error;

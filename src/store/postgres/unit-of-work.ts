@@ -23,7 +23,7 @@ import {
 import type { AggregateHead, Decision, DomainEvent, FactKey } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
 import type { Failure } from "../../verification/failures.ts";
-import { changesUser, recordingOf, type PlacedEvent } from "../recording.ts";
+import { changesUser, recordingOf, type PlacedEvent, type Recording } from "../recording.ts";
 import type { Transaction } from "./database.ts";
 import { FactTable } from "./fact-table.ts";
 import { byText } from "./order.ts";
@@ -156,9 +156,17 @@ export class UnitOfWork {
       return failed(error);
     }
     await this.#facts.load(keys);
+    let decision: Decision<DomainEvent, unknown>;
+    let recording: Recording;
     try {
-      const decision = decider.decide(state, this.#facts.pick(keys, env.nowMs), command, env);
-      const recording = recordingOf(id, state, decision, env);
+      decision = decider.decide(state, this.#facts.pick(keys, env.nowMs), command, env);
+      recording = recordingOf(id, state, decision, env);
+    } catch (error) {
+      return failed(error);
+    }
+    // Some counters are raised without a look at them.
+    await this.#facts.load(decision.debits.map(({ bucket }) => ({ kind: "bucket", bucket })));
+    try {
       this.#facts.apply(id.id, decision, env.nowMs);
       loaded.state = recording.state;
       this.#note(decision, recording.events, env);
