@@ -128,7 +128,9 @@ export class CommitFeed {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
-    await Promise.all([this.#looking, this.#ear?.end().catch(() => {})]);
+    await this.#looking;
+    // Not waited for: the database closes what is still open.
+    this.#ear?.end().catch(() => {});
   }
 
   #publish(commit: Commit): void {

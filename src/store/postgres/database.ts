@@ -14,6 +14,8 @@
  * taken as doubt too: with it the server says that it gave up waiting for its standby. For the same reason the time-out of
  * statements is lifted before COMMIT; the wait for an answer ends on this side.
  */
+import { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Pool, types, type ClientConfig, type CustomTypesConfig, type PoolClient } from "pg";
 import { ConnectionLostError, InDoubtError, PoolBusyError } from "./errors.ts";
 import { DEFAULTS, type PostgresServer, type PostgresStoreOptions } from "./options.ts";
@@ -25,6 +27,8 @@ const ANSWER_GRACE_MS = 500;
 const IDLE_IN_TRANSACTION_MS = 5_000;
 const IDLE_CONNECTION_MS = 60_000;
 const KEEP_ALIVE_AFTER_MS = 5_000;
+
+const CLOSE_GRACE_MS = 1_000;
 
 const INT8 = 20;
 
@@ -69,6 +73,8 @@ interface Deferred {
 export class Database {
   readonly #writers: Pool;
   readonly #readers: Pool;
+  /** All that are open, so that none can hold up the end. */
+  readonly #sockets = new Set<Socket>();
   readonly #server: PostgresServer;
   readonly #prepares: boolean;
   readonly #statementTimeoutMs: number;
@@ -112,6 +118,7 @@ export class Database {
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
       types: { getTypeParser },
+      stream: () => this.#createSocket(),
       pipeline: true,
     };
   }
@@ -197,9 +204,19 @@ export class Database {
     await this.transaction((transaction) => transaction.query("SELECT txid_current()"));
   }
 
+  /** Says goodbye to the server, but waits for no answer beyond a short while. */
   async close(): Promise<void> {
     this.#closing ??= Promise.all([this.#writers.end(), this.#readers.end()]);
-    await this.#closing;
+    const grace = new AbortController();
+    await Promise.race([this.#closing, sleep(CLOSE_GRACE_MS, undefined, grace)]);
+    grace.abort();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #createSocket(): Socket {
+    const socket = new Socket();
+    this.#sockets.add(socket);
+    return socket.once("close", () => this.#sockets.delete(socket));
   }
 
   #createPool(max: number): Pool {
