@@ -192,12 +192,16 @@ describe("news", () => {
   test("watchers of every instance see every event once and in order, while all of them write", async () => {
     const worlds = await openInstances(3);
     const watchers = worlds.map(watch);
+    for (const { stop } of watchers) undo.push(stop);
     await Promise.all(
       worlds.flatMap((world, instance) =>
         times(8, async (caller) => {
           for (let round = 0; round < 15; round++) {
             await world.addUser(`user-${instance}-${caller}-${round}`, {
-              email: { address: "a@example.com", verification: { kind: "send" } },
+              email: {
+                address: `${instance}-${caller}-${round}@example.com`,
+                verification: { kind: "send" },
+              },
             });
             if (round % 5 === 0) await sleep(1);
           }

@@ -4,8 +4,9 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client } from "pg";
 import pino from "pino";
-import { startApplication, type Sources } from "../../src/app.ts";
+import { startApplication, type Application, type Sources } from "../../src/app.ts";
 import { loadConfig } from "../../src/config.ts";
 import type { ListenerLimits } from "../../src/transport/limits.ts";
 
@@ -50,6 +51,7 @@ export async function startTestApplication(options: TestApplicationOptions = {})
         COUNTERSIGN_SHUTDOWN_GRACE: "2s",
         // Set to "off" for a run of the tests, it makes connect-node serve every call.
         COUNTERSIGN_DIRECT_UNARY: process.env["COUNTERSIGN_DIRECT_UNARY"],
+        ...(await databaseEnvironment()),
         ...options.env,
       },
       {},
@@ -66,13 +68,17 @@ export async function startTestApplication(options: TestApplicationOptions = {})
       options.limits,
     );
     const { hostname, port } = new URL(application.url);
-    const tokenPath = application.adminTokenPath ?? "";
+    const { adminTokenPath } = application;
+    const token =
+      adminTokenPath === undefined
+        ? (loaded.config.adminToken?.reveal() ?? "")
+        : (await readFile(adminTokenPath, "utf8")).trim();
     return {
       url: application.url,
       host: hostname,
       port: Number(port),
-      token: (await readFile(tokenPath, "utf8")).trim(),
-      organizationId: readOrganizationId(application.databasePath),
+      token,
+      organizationId: await readOrganizationId(application),
       dataDir,
       metricsUrl: application.metricsUrl,
       errors,
@@ -89,15 +95,43 @@ export async function startTestApplication(options: TestApplicationOptions = {})
   }
 }
 
-/** From the database, because what the wire says about it is under test. */
-function readOrganizationId(path: string): string {
-  const database = new Database(path, { readonly: true });
+/** `npm run test:postgres` names a server here: each application gets a database of its own on it. */
+const POSTGRES = process.env["TEST_POSTGRES_URL"];
+
+async function databaseEnvironment(): Promise<Readonly<Record<string, string>>> {
+  if (POSTGRES === undefined) return {};
+  const name = `wire_${randomBytes(8).toString("hex")}`;
+  await query(POSTGRES, `CREATE DATABASE ${name}`);
+  return {
+    COUNTERSIGN_DATABASE_URL: new URL(`/${name}`, POSTGRES).href,
+    COUNTERSIGN_SECRET_KEY: randomBytes(32).toString("base64"),
+    COUNTERSIGN_ADMIN_TOKEN: randomBytes(32).toString("hex"),
+  };
+}
+
+async function query(url: string, text: string): Promise<unknown[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
   try {
-    const row = database.prepare("SELECT value FROM metadata WHERE key = 'bootstrap'").get() as {
-      value: string;
-    };
-    return (JSON.parse(row.value) as { organizationId: string }).organizationId;
+    return (await client.query(text)).rows as unknown[];
+  } finally {
+    await client.end();
+  }
+}
+
+/** From the database, because what the wire says about it is under test. */
+async function readOrganizationId({ databaseKind, databasePath }: Application): Promise<string> {
+  const text = "SELECT value FROM metadata WHERE key = 'bootstrap'";
+  if (databaseKind === "PostgreSQL") return organizationIn((await query(databasePath, text))[0]);
+  const database = new Database(databasePath, { readonly: true });
+  try {
+    return organizationIn(database.prepare(text).get());
   } finally {
     database.close();
   }
+}
+
+function organizationIn(row: unknown): string {
+  const { value } = row as { value: string };
+  return (JSON.parse(value) as { organizationId: string }).organizationId;
 }
