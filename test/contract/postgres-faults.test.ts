@@ -101,9 +101,9 @@ describe("a server that goes away", () => {
     await world.addUser("ada");
     const acknowledged: number[] = [];
     const others = new Set<string>();
-    let goesOn = true;
+    const stopping = new AbortController();
     const callers = times(24, async () => {
-      while (goesOn) {
+      while (!stopping.signal.aborted) {
         const { answers, refusals, errors } = await outcomes([world.sendCode("ada")]);
         for (const { details } of answers) acknowledged.push(details.sequence);
         for (const name of [...refusals, ...errors.map(String)]) others.add(name);
@@ -118,7 +118,7 @@ describe("a server that goes away", () => {
       await server.resume();
     }
     await recovered(world);
-    goesOn = false;
+    stopping.abort();
     await Promise.all(callers);
     expect([...others]).toEqual(["STORE_UNAVAILABLE"]);
     expect(new Set(acknowledged).size).toBe(acknowledged.length);

@@ -51,9 +51,9 @@ async function until(holds: () => boolean, withinMs = 5_000): Promise<void> {
 /** Reads as a watcher does: all after the last position seen, whenever there is news. */
 function watch(world: World): { readonly seen: RecordedEvent[]; readonly stop: () => Promise<void> } {
   const seen: RecordedEvent[] = [];
-  let goesOn = true;
+  const stopping = new AbortController();
   const following = (async () => {
-    while (goesOn) {
+    while (!stopping.signal.aborted) {
       seen.push(...(await world.store.readEvents(seen.at(-1)?.position ?? 0, 50)));
       await sleep(1);
     }
@@ -61,7 +61,7 @@ function watch(world: World): { readonly seen: RecordedEvent[]; readonly stop: (
   return {
     seen,
     async stop() {
-      goesOn = false;
+      stopping.abort();
       await following;
     },
   };

@@ -113,7 +113,8 @@ export class CommitFeed {
 
   /** Defers a word to the other instances. */
   notify(transaction: Transaction): void {
-    void transaction.defer(NOTIFY, [this.#instance]);
+    // Who does not listen is in the company of others that do not.
+    if (this.#options.listens) void transaction.defer(NOTIFY, [this.#instance]);
   }
 
   /** Call before the callers of the commit are answered. */

@@ -58,6 +58,7 @@ import { withRetries } from "./retry.ts";
 import { migrate } from "./schema.ts";
 import type { Statement } from "./session.ts";
 import { SharedLookup } from "./shared-lookup.ts";
+import { isStorable } from "./sql-text.ts";
 import { findSuppression } from "./suppression-table.ts";
 
 const READ_DELIVERY_TIMEOUT_MS = 3_000;
@@ -380,7 +381,10 @@ async function readAggregates(
   type: AggregateType,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, unknown>> {
-  const { rows } = await database.read<{ id: string; state: string }>(SELECT_AGGREGATES, [type, ids]);
+  const { rows } = await database.read<{ id: string; state: string }>(SELECT_AGGREGATES, [
+    type,
+    ids.filter(isStorable),
+  ]);
   return new Map(rows.map(({ id, state }) => [id, JSON.parse(state) as unknown]));
 }
 
