@@ -218,6 +218,34 @@ describe("news", () => {
   });
 });
 
+test("a commit that takes long is not overtaken: no watcher passes over its events", async () => {
+  const database = await newDatabase();
+  const [a, b] = await Promise.all([join(database), join(database)]);
+  await a.addOrganization();
+  await server.query(
+    `CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN IF NEW.aggregate_id = 'slow' THEN PERFORM pg_sleep(0.3); END IF; RETURN NULL; END $$;
+     CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED
+       FOR EACH ROW EXECUTE FUNCTION dawdle();`,
+    database,
+  );
+  const { seen, stop } = watch(b);
+  undo.push(stop);
+  const isDawdling = async () =>
+    (
+      await server.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = '${database}' AND wait_event = 'PgSleep'`,
+      )
+    ).length > 0;
+  const slow = a.addUser("slow");
+  while (!(await isDawdling())) await sleep(2);
+  await b.addUser("fast");
+  await slow;
+  await until(() => seen.length >= 3);
+  expect(seen.map(({ aggregateId }) => aggregateId)).toEqual(["org-1", "slow", "fast"]);
+  expect(seen).toEqual(await readLog(a.store));
+});
+
 describe("the tables", () => {
   test("ten instances that start at once make them once", async () => {
     const database = await newDatabase();
