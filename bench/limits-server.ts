@@ -1,7 +1,8 @@
 /**
  * A whole application, durable, with the settings of its environment and so many users: `node limits-server.ts 1000`.
- * Says where it listens, and answers each line on stdin with the CPU time it has used; ends when stdin does.
+ * Says where it listens, the admin's token and the id of its account, and answers each line on stdin with the CPU time it has used; ends when stdin does.
  */
+import Database from "better-sqlite3";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +28,7 @@ const users = Number(process.argv[2] ?? 1_000);
 for (let first = 0; first < users; first += IN_FLIGHT) {
   await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, users - first) }, (_, n) => addUser(first + n)));
 }
-console.log(JSON.stringify({ port: Number(new URL(application.url).port), token }));
+console.log(JSON.stringify({ port: Number(new URL(application.url).port), token, adminId: readAdminId() }));
 
 process.stdin.on("data", () => {
   const { user, system } = process.cpuUsage();
@@ -39,6 +40,15 @@ process.stdin.on("end", () => {
     return process.exit();
   });
 });
+
+function readAdminId(): string {
+  const database = new Database(join(folder, "countersign.db"), { readonly: true });
+  const row = database.prepare("SELECT value FROM metadata WHERE key = 'bootstrap'").get() as {
+    value: string;
+  };
+  database.close();
+  return (JSON.parse(row.value) as { serviceAccountId: string }).serviceAccountId;
+}
 
 async function addUser(n: number): Promise<void> {
   const userId = `user${String(n).padStart(4, "0")}`;

@@ -17,6 +17,10 @@ import {
 import type { Environment } from "../src/verification/environment.ts";
 import { FailureError } from "../src/verification/failures.ts";
 import type { AccessTokenState } from "../src/verification/access-token.ts";
+import {
+  DEFAULT_ORGANIZATION_SETTINGS,
+  type OrganizationSettings,
+} from "../src/verification/organization-settings.ts";
 import type { ServiceAccountState } from "../src/verification/service-account.ts";
 import type { AccessTokenRecord, Store } from "../src/store/store.ts";
 
@@ -33,7 +37,8 @@ export function createMemoryStore(): Store {
   function factsOf(keys: readonly FactKey[]): Facts {
     const facts = {
       claims: new Map<string, string>(),
-      organizations: new Set<string>(),
+      organizations: new Map<string, OrganizationSettings>(),
+      serviceAccounts: new Map(),
       buckets: new Map<string, BucketUse>(),
       replies: new Map(),
       suppressions: new Set<string>(),
@@ -46,7 +51,7 @@ export function createMemoryStore(): Store {
         key.kind === "organization" &&
         states.has(textOf({ type: "organization", id: key.organizationId }))
       ) {
-        facts.organizations.add(key.organizationId);
+        facts.organizations.set(key.organizationId, DEFAULT_ORGANIZATION_SETTINGS);
       }
     }
     return facts;
@@ -76,11 +81,14 @@ export function createMemoryStore(): Store {
     return decision.outcome.reply;
   }
 
-  function rememberToken(tokenId: string, { hash, serviceAccountId }: AccessTokenState): void {
+  function rememberToken(tokenId: string, token: AccessTokenState): void {
+    const { hash, serviceAccountId, expiresAtMs, revokedAtMs } = token;
     const serviceAccount = states.get(textOf({ type: "service_account", id: serviceAccountId }));
     tokens.set(hash, {
       tokenId,
       hash,
+      expiresAtMs,
+      revokedAtMs,
       serviceAccountId,
       serviceAccount: serviceAccount as ServiceAccountState,
     });

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { Authenticator } from "../src/access/authenticator.ts";
+import { PersonalAccessTokens } from "../src/access/personal-access-tokens.ts";
 import { bootstrap } from "../src/access/bootstrap.ts";
 import { readBounceReport } from "../src/mail/bounce/bounce-report.ts";
 import { Metrics } from "../src/observability/metrics.ts";
@@ -67,10 +68,13 @@ const logger = pino(
     periodicFlush: 100,
   }),
 );
-const services = createServices({ store, environments, keyring, readBounceReport });
+const services = createServices({ store, environments, keyring, readBounceReport, randomBytes });
 const callLog = new CallLog({ logger, metrics: new Metrics() });
 const handler = new ApiHandler({
-  chain: new Chain({ authenticator: new Authenticator(store), callLog }),
+  chain: new Chain({
+    authenticator: new Authenticator(store, new PersonalAccessTokens({ store, nowMs: Date.now })),
+    callLog,
+  }),
   services,
   extraRoutes: () => {},
   pages: new Map(),

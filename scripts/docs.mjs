@@ -1,8 +1,10 @@
-// Writes what is generated in the documents: the settings table and the example in README.md, and docs/errors.md.
+// Writes what is generated in the documents: the settings table and the example in README.md, docs/errors.md, and who may
+// call what in docs/access.md.
 // `npm run docs` writes; with --check it only says what is behind. Reads the compiled code in dist/.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { renderSettingsTable } from "../dist/src/config.js";
 import { failureCatalogue } from "../dist/src/verification/failures.js";
+import { renderMatrix } from "../test/wire/access-matrix/document.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path) => (existsSync(new URL(path, root)) ? readFileSync(new URL(path, root), "utf8") : "");
@@ -17,6 +19,13 @@ function readme() {
       /(<!-- file: (\S+) -->\n```\w*\n)[^]*?(```)/g,
       (_all, open, file, close) => `${open}${read(file)}${close}`,
     );
+}
+
+function access() {
+  return read("docs/access.md").replace(
+    /(<!-- access matrix -->\n)[^]*?(<!-- \/access matrix -->)/,
+    (_all, open, close) => `${open}${renderMatrix()}\n${close}`,
+  );
 }
 
 function errors() {
@@ -43,7 +52,8 @@ ${rows.join("\n")}
 }
 
 const check = process.argv.includes("--check");
-for (const [path, content] of Object.entries({ "README.md": readme(), "docs/errors.md": errors() })) {
+const documents = { "README.md": readme(), "docs/access.md": access(), "docs/errors.md": errors() };
+for (const [path, content] of Object.entries(documents)) {
   if (content === read(path)) continue;
   if (check) {
     console.error(`${path} is behind the code it is made from: run \`npm run docs\``);

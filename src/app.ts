@@ -4,15 +4,22 @@ import { dirname, join } from "node:path";
 import type { ConnectionOptions } from "node:tls";
 import { Authenticator } from "./access/authenticator.ts";
 import { bootstrap } from "./access/bootstrap.ts";
+import { IssuerKeys } from "./access/jwt/issuer-keys.ts";
+import { JwtCallers } from "./access/jwt/jwt-callers.ts";
+import { JwtVerifier } from "./access/jwt/jwt-verifier.ts";
+import { PersonalAccessTokens } from "./access/personal-access-tokens.ts";
+import { TokenUses } from "./access/token-uses.ts";
 import type { Config, PostgresConfig, TlsFiles } from "./config.ts";
 import { readBounceReport } from "./mail/bounce/bounce-report.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
 import { Inbox } from "./mail/inbox/inbox.ts";
 import type { MailRoute } from "./mail/mail-route.ts";
 import type { ComposerOptions } from "./mail/message.ts";
+import { LanguageChoice, parseAcceptLanguage } from "./mail/messages/language-choice.ts";
 import { loadMailOverrides } from "./mail/messages/load-mail-overrides.ts";
 import { MailThread } from "./mail/thread/mail-thread.ts";
 import type { Logger } from "./observability/logger.ts";
+import { createGuardedLookup } from "./mail/webhook/address-guard.ts";
 import { endpointProblem } from "./mail/webhook/webhook-endpoint.ts";
 import { serveMetrics } from "./observability/metrics-listener.ts";
 import { Metrics, type StoreSample } from "./observability/metrics.ts";
@@ -26,6 +33,7 @@ import type { ServiceTable } from "./rpc/service-table.ts";
 import { SendLimitWatch } from "./rpc/send-limit-watch.ts";
 import { createServices } from "./rpc/services.ts";
 import { EnvironmentFactory } from "./store/environment-factory.ts";
+import { ErasureSchedule } from "./store/erasure-schedule.ts";
 import { IdentifierFactory } from "./store/identifiers.ts";
 import { adoptKeyring, fitsKeyring, makeKeyFile, readKeyFile, storedKeyId } from "./store/key-file.ts";
 import { Keyring } from "./store/keyring.ts";
@@ -42,10 +50,12 @@ import type { Page } from "./transport/page-handler.ts";
 import { readCertificate, reloadCertificate, warnOutOfDate, type Certificate } from "./transport/tls.ts";
 import type { Policy, SendLimits } from "./verification/environment.ts";
 import { FailureError } from "./verification/failures.ts";
-import { isLoopback } from "./verification/url-template.ts";
+import { isLoopback } from "./verification/host-name.ts";
 import { createHealthzPage, createReadyzPage } from "./web/health-pages.ts";
 import { createInboxPages } from "./web/inbox-page.ts";
-import { createVerifyPage } from "./web/verify-page.ts";
+import { Logos } from "./web/verify/logos.ts";
+import { createVerifyPages, type VerifyPageOptions } from "./web/verify/verify-page.ts";
+import { PAGE_LOCALES } from "./web/verify/page-locales.ts";
 
 /** Wrong tries of all clients together, per try that one client has. */
 const ATTEMPTS_IN_ALL_FACTOR = 10;
@@ -116,6 +126,7 @@ export async function startApplication(
       store,
       metrics,
       metricsEndpoint,
+      limits,
     });
   } catch (error) {
     for (const step of undo) await step();
@@ -134,6 +145,7 @@ interface Parts {
   readonly store: Store;
   readonly metrics: Metrics;
   readonly metricsEndpoint: MetricsEndpoint | undefined;
+  readonly limits: Partial<ListenerLimits>;
 }
 
 interface MetricsEndpoint {
@@ -154,6 +166,7 @@ async function run(parts: Parts): Promise<Application> {
     policy: policyOf(config, config.publicUrl ?? url),
     codeAlphabet: config.codeAlphabet,
     codeLength: config.codeLength,
+    recordsClientAddress: config.eventClientAddress,
   });
   const tokenFile = join(config.dataDir, "admin.token");
   const admin = await bootstrap({
@@ -180,7 +193,11 @@ async function run(parts: Parts): Promise<Application> {
 
   const readiness = new Readiness({ store, hasKey: () => fitsKeyring(store, keyring) });
   const callLog = new CallLog({ logger, metrics });
-  const chain = new Chain({ authenticator: new Authenticator(store), callLog });
+  const jwt = acceptJwts(parts);
+  const tokenUses = new TokenUses({ store, logger });
+  const accessTokens = new PersonalAccessTokens({ store, nowMs: sources.nowMs, uses: tokenUses });
+  const authenticator = new Authenticator(store, accessTokens, jwt?.callers);
+  const chain = new Chain({ authenticator, callLog });
   const services = createServices({
     store,
     environments,
@@ -188,21 +205,37 @@ async function run(parts: Parts): Promise<Application> {
     sendLimitWatch: new SendLimitWatch({ logger, metrics }),
     readBounceReport,
     inbox: useDevInbox ? inbox : undefined,
+    randomBytes: sources.randomBytes,
+    tokenUses,
+  });
+  const logos = new Logos({
+    lookup: createGuardedLookup({ allowPrivate: false, loopbackOnly: false }),
+    onFailure: (logoUrl, problem) => logger.info({ host: new URL(logoUrl).host, problem }, "no logo came"),
   });
   const handler = new ApiHandler({
     chain,
     services,
     extraRoutes: (router) => addInfrastructure(router, services.services, readiness),
-    pages: pagesOf(parts, { environments, inbox, readiness, services, adminId: admin.serviceAccountId }),
+    pages: pagesOf(parts, {
+      environments,
+      accessTokens,
+      inbox,
+      readiness,
+      services,
+      logos,
+      adminId: admin.serviceAccountId,
+    }),
     callLog,
     logger,
     corsOrigins:
       config.corsOrigins ?? (useDevInbox && listensOnLoopback(config.listen.host) ? "loopback" : []),
     trustedProxies: config.trustedProxies,
+    messageTimeoutMs: parts.limits.answerTimeoutMs,
     directUnary: config.directUnary,
   });
   listener.serve(handler);
   dispatcher.start();
+  tokenUses.start();
   const maintenance = setInterval(() => {
     const nowMs = sources.nowMs();
     for (const kind of ["pruneBuckets", "pruneReplies"] as const) {
@@ -212,17 +245,35 @@ async function run(parts: Parts): Promise<Application> {
     }
   }, MAINTENANCE_INTERVAL_MS).unref();
 
+  const { eraseAfterMs } = config;
+  const erasure =
+    eraseAfterMs === "never" ? undefined : new ErasureSchedule({ store, eraseAfterMs, ...sources, logger });
+  erasure?.start();
+  if (useDevInbox) {
+    store.committed(({ erasedMails }) => {
+      if (erasedMails !== true) return;
+      inbox
+        .dropErased()
+        .catch((error: unknown) => logger.warn({ err: error }, "the dev inbox shows erased mails"));
+    });
+  }
+
   let stopping: Promise<void> | undefined;
   async function stop() {
     readiness.stop();
+    handler.endWatches();
     inbox.close();
+    logos.close();
     clearInterval(maintenance);
+    erasure?.stop();
     // One grace for both: nothing that a call does waits for a mail.
     await Promise.all([
       listener.close(config.shutdownGraceMs, () => handler.endStreams()),
       dispatcher.stop(config.shutdownGraceMs),
     ]);
     await gateway.close();
+    await tokenUses.stop();
+    await jwt?.keys.close();
     await metricsEndpoint?.close();
     await store.close();
   }
@@ -242,6 +293,21 @@ async function run(parts: Parts): Promise<Application> {
     stop: () => (stopping ??= stop()),
     failed: store.failed,
   };
+}
+
+/** The issuer's keys are fetched from here on; nothing waits for them. */
+function acceptJwts({ config: { jwt, urlTemplateHosts }, logger, sources: { nowMs }, store }: Parts) {
+  if (jwt === undefined) return undefined;
+  if (urlTemplateHosts === undefined) {
+    logger.warn(
+      "people with JWTs may have links to hosts of their own mailed to others: set COUNTERSIGN_URL_TEMPLATE_HOSTS",
+    );
+  }
+  const { issuer, audiences, jwksUrl } = jwt;
+  const keys = new IssuerKeys({ url: jwksUrl.reveal(), nowMs, logger });
+  keys.start();
+  const verifier = new JwtVerifier({ issuer, audiences, keys, nowMs, logger });
+  return { keys, callers: new JwtCallers(store, verifier) };
 }
 
 /** The settings were checked; but files may change while a process starts. */
@@ -429,6 +495,7 @@ function policyOf(config: Config, publicUrl: string): Policy {
     maxFailuresPerDay: config.maxFailuresPerDay,
     liveCodes: config.liveCodes,
     ...sendLimitsOf(config),
+    addressChangeNotice: config.addressChangeNotice,
     defaultUrlTemplate: `${publicUrl}/verify?code={{.Code}}&orgId={{.OrgID}}&userId={{.UserID}}`,
     links: { allowedHosts: config.urlTemplateHosts },
   };
@@ -450,47 +517,29 @@ function sendLimitsOf(config: Config): Pick<Policy, "sends"> {
 
 interface PageParts {
   readonly environments: EnvironmentFactory;
+  readonly accessTokens: PersonalAccessTokens;
   readonly inbox: Inbox;
   readonly readiness: Readiness;
   readonly services: ServiceTable;
+  readonly logos: Logos;
   /** The account whose token opens an inbox that is not on loopback. */
   readonly adminId: string;
 }
 
 function pagesOf(
   parts: Parts,
-  { environments, inbox, readiness, services, adminId }: PageParts,
+  { environments, accessTokens, inbox, readiness, services, logos, adminId }: PageParts,
 ): ReadonlyMap<string, Page> {
-  const { config, logger, mailRoute, sources, store } = parts;
+  const { config, mailRoute, sources } = parts;
   const pages = new Map<string, Page>();
   pages.set("/healthz", createHealthzPage());
   pages.set("/readyz", createReadyzPage(readiness));
   pages.set("/openapi.json", createOpenApiPage(services.services, packageVersion()));
-  pages.set(
-    "/verify",
-    createVerifyPage({
-      async verify(userId, code, clientAddress) {
-        const candidates = environments.candidateMacs(userId, code);
-        const command = {
-          type: "email.verify",
-          userId,
-          candidates,
-          client: `address:${clientAddress}`,
-        } as const;
-        try {
-          await store.execute(command, environments.plain({ kind: "anonymous" }));
-          return "verified";
-        } catch (error) {
-          if (error instanceof FailureError && error.failure.name === "CODE_INVALID") return "refused";
-          logger.warn({ err: error }, "the verification page could not verify");
-          return "unavailable";
-        }
-      },
-    }),
-  );
+  for (const [path, page] of createVerifyPages(verifyPageOptions(parts, environments, logos)))
+    pages.set(path, page);
   if (mailRoute.kind === "inbox") {
     const isAdminToken = async (tokenHash: string) =>
-      (await store.findAccessToken(tokenHash))?.serviceAccountId === adminId;
+      (await accessTokens.findCallerByHash(tokenHash))?.userId === adminId;
     const isSecure = config.tls !== undefined || config.publicUrl?.startsWith("https:") === true;
     const inboxPages = createInboxPages({
       inbox,
@@ -499,6 +548,44 @@ function pagesOf(
     for (const [path, page] of inboxPages) pages.set(path, page);
   }
   return pages;
+}
+
+function verifyPageOptions(
+  { config, logger, store }: Parts,
+  environments: EnvironmentFactory,
+  logos: Logos,
+): VerifyPageOptions {
+  const languages = new LanguageChoice(PAGE_LOCALES.keys());
+  return {
+    async verify(userId, code, clientAddress, requestId) {
+      const candidates = environments.candidateMacs(userId, code);
+      const client = `address:${clientAddress}`;
+      try {
+        const origin = { clientAddress, ...(requestId !== undefined && { requestId }) };
+        const env = environments.plain({ kind: "anonymous" }, origin);
+        await store.execute({ type: "email.verify", userId, candidates, client }, env);
+        return "verified";
+      } catch (error) {
+        if (error instanceof FailureError && error.failure.name === "CODE_INVALID") return "refused";
+        logger.warn({ err: error }, "the verification page could not verify");
+        return "unavailable";
+      }
+    },
+    chooseLanguage: (header) =>
+      languages.lookUp([...parseAcceptLanguage(header), config.defaultLanguage]) ?? "en",
+    async brandingOf(organizationId) {
+      const { settings } = (await store.findOrganization(organizationId)) ?? {};
+      const { displayName = "", color = "", logoUrl = "" } = settings ?? {};
+      const logo = logoUrl === "" ? undefined : logos.find(logoUrl);
+      return {
+        ...(displayName !== "" && { name: displayName }),
+        ...(color !== "" && { accentColor: color }),
+        ...(logo !== undefined && { logo }),
+      };
+    },
+    redirectHosts: config.verifyRedirectHosts,
+    onScriptMissing: (error) => logger.warn({ err: error }, "the verification page goes without its script"),
+  };
 }
 
 /** By the address that is bound: a wildcard is reached under loopback names too, and from everywhere else. */

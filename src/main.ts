@@ -1,8 +1,12 @@
 /** argv -> command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; docs/cli.md has the others. */
 import { Command, CommanderError } from "commander";
+import { defineAccount } from "./cli/account.ts";
+import { defineEvent } from "./cli/event.ts";
 import { defineMail } from "./cli/mail.ts";
 import { defineKeys } from "./cli/keys.ts";
+import { defineOrg } from "./cli/org.ts";
 import { defineServe } from "./cli/serve.ts";
+import { defineToken } from "./cli/token.ts";
 import { defineUser } from "./cli/user.ts";
 import { packageVersion } from "./observability/package-version.ts";
 
@@ -44,6 +48,10 @@ export function createProgram(end: (exitCode: number) => void): Command {
   defineKeys(program, { end });
   defineUser(program, { end });
   defineMail(program, { end });
+  defineEvent(program, { end });
+  defineToken(program, { end });
+  defineAccount(program, { end });
+  defineOrg(program, { end });
   return program;
 }
 

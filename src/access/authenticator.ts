@@ -1,10 +1,10 @@
 /** From the Authorization header to the caller. */
-import { timingSafeEqual } from "node:crypto";
 import type { Store } from "../store/store.ts";
 import type { Caller } from "../verification/caller.ts";
 import { failure, FailureError } from "../verification/failures.ts";
-import { grantsOf } from "./roles.ts";
-import { hashToken } from "./token.ts";
+import type { JwtCallers } from "./jwt/jwt-callers.ts";
+import { looksLikeJwt } from "./jwt/jwt-verifier.ts";
+import type { PersonalAccessTokens } from "./personal-access-tokens.ts";
 
 /** RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1). */
 const BEARER = /^bearer +(\S+)$/i;
@@ -12,16 +12,25 @@ const BEARER = /^bearer +(\S+)$/i;
 const MAX_HEADER_LENGTH = 8_192;
 
 export class Authenticator {
-  readonly #store: Store;
+  readonly #store: Pick<Store, "findOrganization">;
+  readonly #personalAccessTokens: Pick<PersonalAccessTokens, "findCaller">;
+  readonly #jwtCallers: Pick<JwtCallers, "findCaller"> | undefined;
 
-  constructor(store: Store) {
+  /** @param jwtCallers undefined where no JWTs are accepted */
+  constructor(
+    store: Pick<Store, "findOrganization">,
+    personalAccessTokens: Pick<PersonalAccessTokens, "findCaller">,
+    jwtCallers?: Pick<JwtCallers, "findCaller">,
+  ) {
     this.#store = store;
+    this.#personalAccessTokens = personalAccessTokens;
+    this.#jwtCallers = jwtCallers;
   }
 
   /**
    * @param authorization value of the Authorization header
    * @param anonymous whether a call without the header may go on
-   * @throws FailureError AUTH_HEADER_MISSING, TOKEN_INVALID
+   * @throws FailureError AUTH_HEADER_MISSING, TOKEN_INVALID, JWT_KEYS_UNAVAILABLE
    */
   async authenticate(authorization: string | null, anonymous: "allowed" | "refused"): Promise<Caller> {
     if (authorization === null || authorization === "") {
@@ -41,16 +50,8 @@ export class Authenticator {
     }
   }
 
-  async #findCaller(token: string): Promise<Caller | undefined> {
-    const hash = hashToken(token);
-    const record = await this.#store.findAccessToken(hash);
-    if (record === undefined || !timingSafeEqual(Buffer.from(record.hash), Buffer.from(hash)))
-      return undefined;
-    return {
-      kind: "principal",
-      userId: record.serviceAccountId,
-      organizationId: record.serviceAccount.organizationId,
-      grants: grantsOf(record.serviceAccount.roles),
-    };
+  #findCaller(token: string): Promise<Caller | undefined> {
+    if (this.#jwtCallers !== undefined && looksLikeJwt(token)) return this.#jwtCallers.findCaller(token);
+    return this.#personalAccessTokens.findCaller(token);
   }
 }

@@ -5,6 +5,7 @@
  * first; the token is in its file before its hash is in the database, so there is never a token that nobody has.
  */
 import { readFile } from "node:fs/promises";
+import { StartError } from "../observability/start-error.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
 import { writePrivateFile } from "../store/private-file.ts";
 import type { Store } from "../store/store.ts";
@@ -57,6 +58,12 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
     "SERVICE_ACCOUNT_ALREADY_EXISTS",
   );
   const token = options.adminToken ?? (await readOrMakeToken(options));
+  const known = await store.findAccessToken(hashToken(token));
+  if (known !== undefined && known.tokenId !== ADMIN_TOKEN_ID) {
+    throw new StartError(
+      `${options.adminToken === undefined ? options.tokenFile : "COUNTERSIGN_ADMIN_TOKEN"} holds the access token ${known.tokenId} of another use: choose a token of its own for the admin account`,
+    );
+  }
   await store.execute(
     {
       type: "accessToken.set",

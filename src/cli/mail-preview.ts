@@ -7,10 +7,7 @@ import { LanguageChoice } from "../mail/messages/language-choice.ts";
 import { loadMailOverrides } from "../mail/messages/load-mail-overrides.ts";
 import { pack } from "../mail/smtp/parcel.ts";
 import { HTML_TEMPLATE, TEXT_TEMPLATE } from "../mail/templates/verification.ts";
-
-const EXIT_OK = 0;
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
+import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./exit-codes.ts";
 
 /** Of `mail preview`. */
 export interface PreviewFlags extends Record<string, string | boolean | undefined> {

@@ -1,13 +1,21 @@
 /** Calls of a running service, and what to tell people when one fails. */
 import { readFile } from "node:fs/promises";
-import { callFailure, type CallFailure } from "../client/call-failure.ts";
+import { callFailure, type CallFailure, type FieldViolation } from "../client/call-failure.ts";
 import {
   createCountersignClient,
   type ClientOptions,
   type CountersignClient,
 } from "../client/node-client.ts";
 import { loadClientConfig, type ClientConfig } from "../config.ts";
-import { EXIT_FAILED, EXIT_USAGE } from "./exit-codes.ts";
+import { failureCatalogue, type FailureDefinition } from "../verification/failures.ts";
+import {
+  EXIT_FAILED,
+  EXIT_NOT_ALLOWED,
+  EXIT_NOT_FOUND,
+  EXIT_OK,
+  EXIT_UNAVAILABLE,
+  EXIT_USAGE,
+} from "./exit-codes.ts";
 import type { ServiceFlags } from "./service-options.ts";
 
 export interface Service {
@@ -31,7 +39,7 @@ export class CommandError extends Error {
  * Finds the service, runs a command against it, and puts what fails into words, on stderr.
  *
  * @param run @returns the exit code
- * @returns the exit code of `run`; 1 where the service cannot be called or refuses, 2 for wrong settings
+ * @returns the exit code of `run`; 2 for wrong settings; 1, 4, 5 or 6 where a call fails
  */
 export async function withService(
   flags: ServiceFlags,
@@ -45,19 +53,53 @@ export async function withService(
     return EXIT_USAGE;
   }
   const { config } = loaded;
+  endWithReader();
   let client: CountersignClient | undefined;
   try {
     const token = await readToken(config);
-    client = createCountersignClient({ ...options, url: config.url, token });
+    // Without keys nothing is repeated that got no answer: who looks at a terminal is told at once.
+    client = createCountersignClient({ idempotencyKeys: false, ...options, url: config.url, token });
     return await run({ url: config.url, client });
   } catch (error) {
-    const isOurs = error instanceof CommandError;
-    const text = isOurs ? error.message : explain(callFailure(error), config.url);
-    process.stderr.write(`countersign: ${text}\n`);
-    return isOurs ? error.exitCode : EXIT_FAILED;
+    const told = error instanceof CommandError ? error : commandError(error, config.url);
+    process.stderr.write(`countersign: ${told.message}\n`);
+    return told.exitCode;
   } finally {
     client?.close();
   }
+}
+
+/** What a call rejected with, in words. */
+export function commandError(error: unknown, url: string): CommandError {
+  const failure = callFailure(error);
+  return new CommandError(explain(failure, url), exitCodeOf(failure));
+}
+
+function exitCodeOf({ code, reason, network }: CallFailure): number {
+  if (network !== undefined) return EXIT_UNAVAILABLE;
+  switch (code) {
+    case "not_found":
+      // Of the caller, who has no role.
+      return reason === "MEMBERSHIP_NOT_FOUND" ? EXIT_NOT_ALLOWED : EXIT_NOT_FOUND;
+    case "unauthenticated":
+    case "permission_denied":
+      return EXIT_NOT_ALLOWED;
+    case "unavailable":
+    case "resource_exhausted":
+    case "deadline_exceeded":
+      return EXIT_UNAVAILABLE;
+    default:
+      // Without a reason it was not Countersign that answered.
+      return reason === undefined ? EXIT_UNAVAILABLE : EXIT_FAILED;
+  }
+}
+
+/** `countersign mail list | head -1` ends once head has its line, as other programs do. */
+function endWithReader(): void {
+  process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(EXIT_OK);
+    throw error;
+  });
 }
 
 async function readToken({ token, tokenFile }: ClientConfig): Promise<string> {
@@ -71,6 +113,7 @@ async function readToken({ token, tokenFile }: ClientConfig): Promise<string> {
       code === "ENOENT"
         ? `no token: there is no ${tokenFile}. Run this in the folder that the service was started in, or name the token with --token-file or its folder with --data-dir`
         : `cannot read the token in ${tokenFile} (${code}): run this as the user that the service runs as, or give another file with --token-file`,
+      EXIT_NOT_ALLOWED,
     );
   }
   const text = content.trim();
@@ -78,6 +121,7 @@ async function readToken({ token, tokenFile }: ClientConfig): Promise<string> {
   if (/^[\x21-\x7E]+$/.test(text)) return text;
   throw new CommandError(
     `${tokenFile} holds no token: ${text === "" ? "it is empty" : "a token is one line of visible ASCII characters"}`,
+    EXIT_NOT_ALLOWED,
   );
 }
 
@@ -89,15 +133,17 @@ export function explain(failure: CallFailure, url: string): string {
     case "unauthenticated":
       return `${url} refuses the token: is it this service's? --token-file names another`;
     case "permission_denied":
-      return `not allowed: ${message}`;
+      return `not allowed: ${withRemedy(failure)}`;
     case "invalid_argument":
       return failure.violations.length === 0
-        ? message
-        : failure.violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
+        ? withRemedy(failure)
+        : failure.violations.map(violationText).join("; ");
     case "deadline_exceeded":
       return reason === undefined
         ? `no answer from ${url} in time; the call may have been executed`
         : message;
+    case "canceled":
+      return reason === undefined ? brokenOff(url) : message;
     case "internal":
     case "unknown":
     case "data_loss":
@@ -110,8 +156,43 @@ export function explain(failure: CallFailure, url: string): string {
     default:
       return reason === undefined && code === "unimplemented"
         ? `${url} does not know this call: is it Countersign, and not older than this command?`
-        : message;
+        : withRemedy(failure);
   }
+}
+
+/** `email.email: value must be a valid email address (missing '@')` */
+function violationText({ field, description }: FieldViolation): string {
+  return `${field}: ${description.replace(/ \| caused by: (?:mail: )?(.*)$/s, " ($1)")}`;
+}
+
+/** In the words of the command line, where those of the catalogue are for programs. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ADDRESS_SUPPRESSED:
+    "`countersign mail list --to <address>` shows what came back; `mail test --allow-suppressed` sends all the same.",
+  DELIVERY_ENDED: "SendEmailCode or ResendEmailCode mails another code.",
+  DELIVERY_NOT_FOUND: "`countersign mail list` has the ids.",
+  ORGANIZATION_NOT_FOUND: "Check the id after --organization.",
+  USER_ALREADY_EXISTS: "Choose another --user-id, or none.",
+  USERNAME_TAKEN: "Choose another --username; without one it is the address.",
+};
+
+/** ZITADEL's id, which ends many messages, tells more exactly than the reason what can be done. */
+function withRemedy({ message, reason = "" }: CallFailure): string {
+  const own = REMEDIES[reason];
+  if (own !== undefined) return `${message}. ${own}`;
+  const known: readonly FailureDefinition[] = Object.values(failureCatalogue);
+  const definition =
+    known.find(({ id }) => id !== undefined && message.endsWith(`(${id})`)) ??
+    known.find((each) => each.reason === reason);
+  return definition === undefined ? message : `${message}. ${definition.remedy}`;
+}
+
+/** What is left of a call whose connection ended; which one of them is left to chance. */
+const BROKEN = /^(?:ERR_HTTP2|ECONNRESET|EPIPE|ERR_STREAM|HPE_)/;
+
+function brokenOff(url: string): string {
+  const isTls = url.startsWith("https:");
+  return `${url} broke the connection off: is it ${isTls ? "" : "https://, or "}something other than Countersign?`;
 }
 
 const UNTRUSTED = /CERT|SIGNATURE|ISSUER|^ERR_TLS/;
@@ -142,8 +223,5 @@ function explainNetwork(code: string, message: string, url: string): string {
   if (isTls && UNTRUSTED.test(code)) {
     return `the certificate at ${url} is not trusted (${code}): NODE_EXTRA_CA_CERTS=<file> names an authority of your own`;
   }
-  if (!isTls && /^(?:ERR_HTTP2|ECONNRESET|EPIPE|ERR_STREAM|HPE_)/.test(code)) {
-    return `${url} broke the connection off (${code}): is it https://, or something other than Countersign?`;
-  }
-  return `${url} cannot be called (${code}): ${message}`;
+  return BROKEN.test(code) ? brokenOff(url) : `${url} cannot be called (${code}): ${message}`;
 }

@@ -12,7 +12,8 @@ export function renderFacts(facts: readonly (readonly [label: string, value: str
 }
 
 /**
- * @param widthLimit columns of the terminal, to which the last column is cut; undefined: nothing is cut
+ * @param widthLimit columns of the terminal, to which lines are cut; undefined, or 0 as from terminals that do not tell:
+ * nothing is cut
  */
 export function renderTable(
   header: readonly string[],
@@ -30,7 +31,7 @@ export function renderTable(
 }
 
 function cut(line: string, widthLimit: number | undefined): string {
-  if (widthLimit === undefined || line.length <= widthLimit) return line;
+  if (widthLimit === undefined || widthLimit === 0 || line.length <= widthLimit) return line;
   return `${line.slice(0, widthLimit - 1).trimEnd()}${ELLIPSIS}`;
 }
 

@@ -12,7 +12,7 @@ import {
 } from "../client/contract.ts";
 import type { CountersignClient } from "../client/node-client.ts";
 import { verificationOf } from "./address-verification.ts";
-import { EXIT_OK } from "./exit-codes.ts";
+import { EXIT_NOT_FOUND, EXIT_OK } from "./exit-codes.ts";
 import { CommandError, withService } from "./service.ts";
 import type { ServiceFlags } from "./service-options.ts";
 import { renderFacts, timeText } from "./table.ts";
@@ -64,7 +64,7 @@ function newUserOf(flags: AddFlags): NewUser {
   };
 }
 
-/** @returns the exit code: 0, 1 when there is no such user, or more than one has the address */
+/** @returns the exit code: 0, 4 when there is no such user, 1 when more than one has the address */
 export function showUser(idOrAddress: string, flags: ServiceFlags): Promise<number> {
   return withService(flags, async ({ client }) => {
     const user = await findUser(client, idOrAddress);
@@ -77,7 +77,7 @@ export function showUser(idOrAddress: string, flags: ServiceFlags): Promise<numb
 async function findUser(client: CountersignClient, idOrAddress: string): Promise<User> {
   const byId = await userById(client, idOrAddress);
   if (byId !== undefined) return byId;
-  if (!idOrAddress.includes("@")) throw new CommandError(`there is no user ${idOrAddress}`);
+  if (!idOrAddress.includes("@")) throw notFound();
   // The exact spelling is quick to find; any other takes a look at all users.
   for (const method of [TextQueryMethod.EQUALS, TextQueryMethod.EQUALS_IGNORE_CASE]) {
     const [user, ...others] = await usersByAddress(client, idOrAddress, method);
@@ -88,7 +88,11 @@ async function findUser(client: CountersignClient, idOrAddress: string): Promise
       `${ids.length === MAX_NAMED ? "many" : ids.length} users have the address: ${ids.join(", ")}; show one by its id`,
     );
   }
-  throw new CommandError("there is no user with that id or address");
+  throw notFound();
+}
+
+function notFound(): CommandError {
+  return new CommandError("there is no user with that id or address", EXIT_NOT_FOUND);
 }
 
 async function userById(client: CountersignClient, userId: string): Promise<User | undefined> {

@@ -1,8 +1,9 @@
 /** `countersign user`: adds, shows and imports users of a running service. */
-import { InvalidArgumentError, Option, type Command } from "commander";
+import { Option, type Command } from "commander";
 import { addServiceOptions, type ServiceFlags } from "./service-options.ts";
 import type { ImportFlags } from "./import/import-command.ts";
 import type { AddFlags } from "./user-commands.ts";
+import { wholeNumber } from "./values.ts";
 
 export interface UserContext {
   /** Receives the exit code once the command is over. */
@@ -99,13 +100,4 @@ function defineImport(user: Command, context: UserContext): void {
 
 function addVerification(command: Command, flag: string, help: string, others: string[]): void {
   command.addOption(new Option(flag, help).conflicts(others));
-}
-
-/** For commander, which tells it as wrong usage. */
-export function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It has to be a whole number from ${min} to ${max}.`);
-  };
 }

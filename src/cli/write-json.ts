@@ -1,4 +1,4 @@
-/** One JSON object on stdout, on several lines. */
+/** Writes one JSON object to stdout, on several lines. */
 export function writeJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 }

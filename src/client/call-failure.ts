@@ -88,15 +88,17 @@ const CODES: Readonly<Record<Code, CallCode>> = {
 };
 
 /** The innermost code along the causes: the outer ones only say that a stream broke. */
-function networkCode(error: Error): string | undefined {
-  let found: string | undefined;
-  const seen = new Set<unknown>();
-  for (let at: unknown = error; at instanceof Error && !seen.has(at); at = at.cause) {
-    seen.add(at);
-    const { code } = at as { code?: unknown };
-    if (typeof code === "string") found = code;
-    // Of a name with several addresses, all of which were tried.
-    if (at instanceof AggregateError && found === undefined) found = networkCode(at.errors[0] as Error);
-  }
-  return found;
+function networkCode(error: unknown, depth = 0): string | undefined {
+  if (depth > MAX_CAUSES || typeof error !== "object" || error === null) return undefined;
+  const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown };
+  // Of a name with several addresses, all of which were tried.
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+  return (
+    networkCode(cause, depth + 1) ??
+    networkCode(first, depth + 1) ??
+    (typeof code === "string" ? code : undefined)
+  );
 }
+
+/** No chain is that long, but one could be a ring. */
+const MAX_CAUSES = 10;

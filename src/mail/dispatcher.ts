@@ -33,7 +33,9 @@
  *   retry of a marked row is its end.
  * - A sent mail may come back. Who learns of it reports it, and the row is `bounced`: the eighth state, and an end too.
  *
- * A row of kind "test" has no code and no user: only its time and a person's word end it unsent. All else is the same.
+ * A row of kind "test" has no code and no user; one of kind "notice", to an address that another took the place of, has no
+ * code, and no change of its user takes it back. Only its time and a person's word end such a row unsent. All else is
+ * the same.
  *
  * Every try that asked a relay, or should have, is written down with its settlement, relay by relay: what people read of
  * a delivery later (rpc/delivery-service.ts) is what was recorded here.
@@ -41,8 +43,9 @@
  * A claim that came to nothing without a relay's doing - the process stops, all relays rest - is released:
  * the row goes back to queued or retrying, due at once, as if it had not been claimed.
  *
- * Freshness: whether the code can still be used is looked up when the row is claimed, and again when a connection is
- * ready for the envelope; a commit that changes the user in between withdraws the mail (hand-over.ts). So no envelope
+ * Freshness: whether the code can still be used is looked up when the row is claimed, and a commit that changes the user
+ * withdraws the mail from then on (hand-over.ts). It is looked up again when a connection is ready for the envelope, if
+ * the first look is no longer recent or other processes write the database too. So no envelope
  * follows the answer to the command that superseded its code, however long the relay took to say hello. More rows than
  * there are connections are claimed, so that no connection waits for a commit (claim-window.ts); they are as fresh as any.
  *
@@ -65,6 +68,7 @@ import { ClaimWindow } from "./claim-window.ts";
 import { unsentEnd, type UnsentEnd } from "./freshness.ts";
 import { HandOver } from "./hand-over.ts";
 import type { MailGateway } from "./mail-gateway.ts";
+import { mailLookOf, type MailLook } from "./mail-look.ts";
 import type { SendOutcome } from "./mail-transport.ts";
 import { TEST_MAIL_LANGUAGE, TEST_MARK } from "./messages/test-mail.ts";
 import type { MailRequest, MailUser } from "./message.ts";
@@ -81,6 +85,8 @@ export interface DispatcherOptions {
   readonly leaseMs?: number;
   /** The part of the lease that one send may take: what waited longer for a connection is released. Default 90,000. */
   readonly maxSendMs?: number;
+  /** How long one look at a code holds at most, where commits are heard of: clocks are set now and then. Default 1,000. */
+  readonly lookHoldsMs?: number;
   /** Pause after an error of the store. Default 1,000. */
   readonly storeRetryMs?: number;
   /** 0 to 1, for the jitter of retries. Default Math.random. */
@@ -131,6 +137,7 @@ export class Dispatcher {
   readonly #window: ClaimWindow;
   readonly #leaseMs: number;
   readonly #maxSendMs: number;
+  readonly #lookHoldsMs: number;
   readonly #storeRetryMs: number;
   readonly #random: () => number;
 
@@ -164,6 +171,7 @@ export class Dispatcher {
     this.#window = new ClaimWindow(options.gateway.connections);
     this.#leaseMs = options.leaseMs ?? 120_000;
     this.#maxSendMs = options.maxSendMs ?? 90_000;
+    this.#lookHoldsMs = options.store.hearsEveryCommit ? (options.lookHoldsMs ?? 1_000) : 0;
     this.#storeRetryMs = options.storeRetryMs ?? 1_000;
     this.#random = options.random ?? Math.random;
   }
@@ -309,6 +317,7 @@ export class Dispatcher {
 
   /** Checks, hands over, and looks again whenever the mail was withdrawn. */
   async #attempt(flight: Flight): Promise<Ending> {
+    const look = await this.#lookOf(flight.delivery);
     while (this.#isRunning && !this.#isLate(flight)) {
       const { delivery } = flight;
       const handOver = new HandOver(() => this.#isLive(flight));
@@ -320,7 +329,8 @@ export class Dispatcher {
       const request = this.#requestOf(delivery, user);
       if ("problem" in request) return { outcome: { state: "failed", problem: request.problem } };
       const startedAtMs = this.#environments.nowMs();
-      const sent = await this.#gateway.deliver(request, handOver);
+      handOver.foundLive(this.#livesForMs(flight, startedAtMs));
+      const sent = await this.#gateway.deliver({ ...request, ...(look !== undefined && { look }) }, handOver);
       if (sent.kind === "withdrawn") continue;
       const { tries, messageId } = sent;
       const tried = { startedAtMs, tries, ...(messageId !== undefined && { messageId }) };
@@ -329,8 +339,13 @@ export class Dispatcher {
     return { outcome: RELEASED };
   }
 
+  async #lookOf({ organizationId }: ClaimedDelivery): Promise<MailLook | undefined> {
+    const organization = await this.#store.findOrganization(organizationId);
+    return organization && mailLookOf(organization.settings);
+  }
+
   #userOf({ kind, userId }: ClaimedDelivery): Promise<UserState | undefined> {
-    return kind === "test" ? Promise.resolve(undefined) : this.#store.findUser(userId);
+    return kind === "code" ? this.#store.findUser(userId) : Promise.resolve(undefined);
   }
 
   #unsentEnd(delivery: ClaimedDelivery, user: UserState | undefined): UnsentEnd | undefined {
@@ -340,6 +355,11 @@ export class Dispatcher {
       leavesMachine: this.#gateway.leavesMachine === true,
       nowMs: this.#environments.nowMs(),
     });
+  }
+
+  /** How long a mail that may leave now may leave unless a commit withdraws it. */
+  #livesForMs({ delivery, leaseUntilMs }: Flight, nowMs: number): number {
+    return Math.min(this.#lookHoldsMs, delivery.expiresAtMs - nowMs, leaseUntilMs - this.#maxSendMs - nowMs);
   }
 
   /** What a hand-over asks last. */
@@ -361,6 +381,7 @@ export class Dispatcher {
     const { deliveryId, userId, organizationId, recipient, urlTemplate, acceptLanguage } = delivery;
     const { queuedAtMs, expiresAtMs } = delivery;
     if (delivery.kind === "test") return testMailRequest(delivery);
+    if (delivery.kind === "notice") return noticeRequest(delivery);
     if (user === undefined) return { problem: "there is no such user" };
     let code: string;
     try {
@@ -519,20 +540,32 @@ function isDue(outcome: Outcome | undefined, nowMs: number): boolean {
 }
 
 function testMailRequest(delivery: ClaimedDelivery): MailRequest {
-  const { deliveryId, recipient, organizationId, queuedAtMs, expiresAtMs } = delivery;
-  const user: MailUser = {
-    userId: "",
+  const { deliveryId, recipient, queuedAtMs, expiresAtMs } = delivery;
+  const user = { ...namelessUser(delivery), preferredLanguage: TEST_MAIL_LANGUAGE };
+  return { kind: "test", deliveryId, recipient, user, code: TEST_MARK, link: "", queuedAtMs, expiresAtMs };
+}
+
+/** Says what its row says: by now the user may have another name, or another language, or none. */
+function noticeRequest(delivery: ClaimedDelivery): MailRequest {
+  const { deliveryId, recipient, newAddress, acceptLanguage, queuedAtMs, expiresAtMs } = delivery;
+  const user = namelessUser(delivery);
+  const common = { deliveryId, recipient, user, acceptLanguage, queuedAtMs, expiresAtMs };
+  return { ...common, kind: "notice", code: "", link: "", newAddress };
+}
+
+function namelessUser({ userId, organizationId, queuedAtMs }: ClaimedDelivery): MailUser {
+  return {
+    userId,
     organizationId,
     username: "",
     givenName: "",
     familyName: "",
     nickName: "",
     displayName: "",
-    preferredLanguage: TEST_MAIL_LANGUAGE,
+    preferredLanguage: "",
     createdAtMs: queuedAtMs,
     changedAtMs: queuedAtMs,
   };
-  return { kind: "test", deliveryId, recipient, user, code: TEST_MARK, link: "", queuedAtMs, expiresAtMs };
 }
 
 function mailUserOf(userId: string, { organizationId, username, profile, email, ...state }: UserState) {

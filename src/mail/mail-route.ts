@@ -1,5 +1,5 @@
 /** Which way mails go, as plain data: decided on the main thread, built on the mail thread. */
-import { isLoopback } from "../verification/url-template.ts";
+import { isLoopback } from "../verification/host-name.ts";
 import {
   DEV_INBOX_CONNECTIONS,
   DEV_INBOX_DESCRIPTION,

@@ -1,8 +1,11 @@
-/** Composes the mail that carries a code: everything that a transport needs, as plain data. */
+/** Composes mails, most of which carry a code: everything that a transport needs, as plain data. */
 import { domainToASCII } from "node:url";
+import type { MailLook } from "./mail-look.ts";
 import { MessageCatalogue, type Message } from "./messages/catalogue.ts";
 import { parseAcceptLanguage } from "./messages/language-choice.ts";
 import { NO_OVERRIDES, type MailOverrides } from "./messages/mail-overrides.ts";
+import { NoticeCatalogue, type NoticeMessage, type NoticeTemplates } from "./messages/notice-catalogue.ts";
+import { NOTICE_KEYS, type NoticeKey, type NoticePlaceholder } from "./messages/notice-texts.ts";
 import { testMailTexts } from "./messages/test-mail.ts";
 import { TEXT_KEYS, type MessageTexts } from "./messages/text-keys.ts";
 
@@ -41,18 +44,25 @@ export interface MailParts {
 }
 
 export interface MailRequest {
-  /** "test": the mail shows that mails arrive, and carries a mark in the place of a code, and no link. Default: "code". */
-  readonly kind?: "code" | "test";
+  /**
+   * "test": the mail shows that mails arrive, and carries a mark in the place of a code, and no link. "notice": it tells
+   * an old address of the new one, and has neither. Default: "code".
+   */
+  readonly kind?: "code" | "notice" | "test";
   readonly deliveryId: string;
   readonly recipient: string;
   readonly user: MailUser;
   readonly code: string;
   readonly link: string;
-  /** When the code was made and when it ends, in milliseconds since the Unix epoch. */
+  /** When the code was made, or the address changed, and when the mail ends, in milliseconds since the Unix epoch. */
   readonly queuedAtMs: number;
   readonly expiresAtMs: number;
   /** The Accept-Language header of the request that asked for the mail, as it came. */
   readonly acceptLanguage?: string;
+  /** Of a notice: masked. */
+  readonly newAddress?: string;
+  /** What the organization has its own way. Default: nothing. */
+  readonly look?: MailLook;
 }
 
 /** What is known of the person. */
@@ -104,21 +114,28 @@ const LINK_LIKE = /:\/\/|@|www\.|[\p{L}\p{N}][.\u3002\uFF0E\uFF61]\p{L}{2,}/iu;
 export function createComposer(options: ComposerOptions): Compose {
   const { from, defaultLanguage = "en", overrides = NO_OVERRIDES, codeOnly = false } = options;
   const catalogue = new MessageCatalogue(overrides, defaultLanguage);
-  const fromDomain = from.address.slice(from.address.lastIndexOf("@") + 1);
+  const fromDomain = domainOf(from.address);
   const messageIdDomain = domainToASCII(fromDomain) || fromDomain;
-  const sender = from.name === "" ? fromDomain : from.name;
+  const notices = new NoticeCatalogue(defaultLanguage);
   return (asked) => {
     const request = codeOnly ? { ...asked, link: "" } : asked;
-    const { deliveryId, recipient, user, queuedAtMs } = request;
+    const { deliveryId, recipient, user, queuedAtMs, look = {} } = request;
+    const sentFrom = { name: look.senderName ?? from.name, address: look.senderAddress ?? from.address };
+    const sender = sentFrom.name === "" ? domainOf(sentFrom.address) : sentFrom.name;
     const name = displayName(user.displayName);
-    const message = catalogue.message(user.organizationId, [
-      user.preferredLanguage,
-      ...(request.acceptLanguage === undefined ? [] : parseAcceptLanguage(request.acceptLanguage)),
-    ]);
+    const languages = [user.preferredLanguage, ...parseAcceptLanguage(request.acceptLanguage ?? "")];
+    const content =
+      request.kind === "notice"
+        ? renderNotice(notices.message(languages), notices.templates, request, sender)
+        : render(catalogue.message(look.templateFolder ?? user.organizationId, languages), request, {
+            name,
+            sender,
+            link: request.link,
+          });
     return {
-      from,
+      from: sentFrom,
       to: { name, address: recipient },
-      ...render(message, request, { name, sender, link: request.link }),
+      ...content,
       messageId: `<${deliveryId}@${messageIdDomain}>`,
       headers: {
         // RFC 5322 section 3.3. The time of the request, not of this try: every try sends the same mail.
@@ -132,6 +149,10 @@ export function createComposer(options: ComposerOptions): Compose {
   };
 }
 
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf("@") + 1);
+}
+
 interface Shown {
   readonly name: string;
   readonly sender: string;
@@ -143,7 +164,7 @@ function render(
   message: Message,
   { kind, recipient, code, queuedAtMs, expiresAtMs }: MailRequest,
   { name, sender, link }: Shown,
-): Pick<Mail, "subject" | "text" | "html" | "parts"> {
+): Content {
   const { timeWords, direction } = message;
   const values = {
     name,
@@ -180,6 +201,50 @@ function render(
       text: paragraphs.filter((paragraph) => paragraph !== "").join("\n\n"),
       buttonText: texts.button,
       locale: message.locale,
+    },
+  };
+}
+
+type Content = Pick<Mail, "subject" | "text" | "html" | "parts">;
+
+/** Neither code nor link nor name. */
+function renderNotice(
+  { locale, htmlLang, timeWords, greeting, texts: sources }: NoticeMessage,
+  templates: NoticeTemplates,
+  { recipient, newAddress = "", queuedAtMs }: MailRequest,
+  sender: string,
+): Content {
+  const values: Readonly<Record<NoticePlaceholder, string>> = {
+    sender,
+    address: onOneLine(recipient),
+    newAddress: onOneLine(newAddress),
+    changedAt: timeWords.moment(queuedAtMs),
+  };
+  const texts = {} as Record<NoticeKey, string>;
+  for (const key of NOTICE_KEYS) texts[key] = sources[key](values);
+  const view = { ...texts, greeting, signature: sender, lang: htmlLang, dir: "ltr", start: "left" };
+  const {
+    subject,
+    preheader,
+    title,
+    intro,
+    oldAddress,
+    newAddress: newOne,
+    time,
+    expected,
+    unexpected,
+  } = texts;
+  return {
+    subject,
+    text: templates.text(view),
+    html: templates.html(view),
+    parts: {
+      title,
+      preheader,
+      greeting,
+      text: [intro, `${oldAddress}\n${newOne}\n${time}`, expected, unexpected].join("\n\n"),
+      buttonText: "",
+      locale,
     },
   };
 }

@@ -98,7 +98,7 @@ function encodedWord(text: string): string {
 
 /** Headers and content of one part, with the line break before the next boundary. */
 function part(type: string, content: string): string {
-  const lines = content.split(LINE_BREAK);
+  const lines = content.split(content.includes("\r") ? LINE_BREAK : "\n");
   const isQuoted = !ASCII_LINES.test(content) || lines.some((line) => line.length > MAX_LINE);
   const encoded = isQuoted ? lines.map(quotedPrintable) : lines;
   return [
@@ -117,7 +117,11 @@ const NOT_LITERAL = /[^\x20-\x3C\x3E-\x7E]/gu;
 /** RFC 2045 section 6.7, for one line. */
 function quotedPrintable(line: string): string {
   if (line.length <= MAX_LINE && STANDS_AS_IT_IS.test(line)) return line;
-  const quoted = line.replace(NOT_LITERAL, quotedCharacter).replace(/ $/, "=20");
+  // All of HTML is full of signs of equality, and mostly of nothing else that has to be quoted.
+  const characters = PRINTABLE.test(line)
+    ? line.replaceAll("=", "=3D")
+    : line.replace(NOT_LITERAL, quotedCharacter);
+  const quoted = characters.endsWith(" ") ? `${characters.slice(0, -1)}=20` : characters;
   let written = "";
   let start = 0;
   while (quoted.length - start > MAX_LINE) {
@@ -138,8 +142,6 @@ const QUOTED = Array.from(
 );
 
 function quotedCharacter(character: string): string {
-  // All of HTML is full of them.
-  if (character === "=") return "=3D";
   let quoted = "";
   for (const byte of Buffer.from(character, "utf8")) quoted += QUOTED[byte];
   return quoted;

@@ -6,6 +6,7 @@
 import type {
   DescField,
   DescMessage,
+  DescMethod,
   DescMethodUnary,
   MessageInitShape,
   MessageShape,
@@ -62,3 +63,25 @@ export type UnaryHandler<Input extends DescMessage, Output extends DescMessage> 
   request: MessageShape<Input>,
   call: Call,
 ) => Promise<MessageInitShape<Output>>;
+
+/** A call whose requests or replies are streams. */
+export interface StreamCall extends Arrival {
+  readonly method: DescMethod;
+  readonly format: WireFormat;
+  readonly headers: HeaderReader;
+  /** Aborted when the stream is over, whoever ended it: the client, its deadline, the server, or the handler itself. */
+  readonly signal: AbortSignal;
+  /** Authenticated again every few seconds while the stream is open: roles that change are the new ones here. */
+  caller: Caller;
+}
+
+/**
+ * How a service implements a method that answers one request with a stream of messages.
+ *
+ * A message is asked for when the one before has been written, so a handler that waits with its work until then needs no
+ * more memory for a client that reads slowly. It does not return before `call.signal` is given, if it waits for anything.
+ */
+export type StreamHandler<Input extends DescMessage, Output extends DescMessage> = (
+  request: MessageShape<Input>,
+  call: StreamCall,
+) => AsyncIterable<MessageInitShape<Output>>;

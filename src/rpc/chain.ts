@@ -4,18 +4,29 @@
  * Authentication comes before everything, so a caller without a token learns nothing about the request; validation comes
  * before any rule of the domain. Errors leave the chain as ConnectErrors, mapped here and nowhere else.
  */
-import { getOption, hasOption, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
+import {
+  getOption,
+  hasOption,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  type Message,
+} from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
+import { AccessService } from "../../gen/countersign/v1/access_service_pb.ts";
 import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
+import { EventService } from "../../gen/countersign/v1/event_service_pb.ts";
 import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
+import { OrganizationService } from "../../gen/countersign/v1/organization_service_pb.ts";
+import { VerificationService } from "../../gen/countersign/v1/verification_service_pb.ts";
 import { options as methodOptions } from "../../gen/zitadel/protoc_gen_zitadel/v2/options_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { Authenticator } from "../access/authenticator.ts";
 import type { Caller, Permission } from "../verification/caller.ts";
 import { failure, FailureError } from "../verification/failures.ts";
 import { applyBindings } from "./bindings.ts";
-import type { Call, HeaderReader } from "./call.ts";
-import type { CallLog, EndedCall } from "./call-log.ts";
+import type { Call, StreamCall } from "./call.ts";
+import type { CallLog } from "./call-log.ts";
 import { toConnectError } from "./errors.ts";
 import { RequestRules } from "./request-rules.ts";
 import { addRetryHint } from "./retry-hints.ts";
@@ -28,6 +39,23 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** But for what waits until something happens: longer than it waits itself. */
 const WAITING_TIMEOUT_MS = 65_000;
 const WAITING_METHODS: ReadonlySet<DescMethod> = new Set([InboxService.method.waitForMail]);
+
+/** The code is the credential there; the attempt limits guard it. */
+const CODE_METHODS: ReadonlySet<DescMethod> = new Set([
+  UserService.method.verifyEmail,
+  VerificationService.method.checkCode,
+]);
+
+/** Those whose requests have rules. */
+const CHECKED_SERVICES: readonly DescService[] = [
+  UserService,
+  VerificationService,
+  DeliveryService,
+  InboxService,
+  EventService,
+  OrganizationService,
+  AccessService,
+];
 
 /** ZITADEL's option value for "any valid token; finer checks follow in the command". */
 const AUTHENTICATED = "authenticated";
@@ -45,12 +73,6 @@ export interface ChainOptions {
   readonly callLog: CallLog;
 }
 
-/** A call whose requests and replies are streams. */
-export interface StreamCall extends EndedCall {
-  readonly headers: HeaderReader;
-  caller: Caller;
-}
-
 export class Chain {
   readonly #authenticator: Authenticator;
   readonly #callLog: CallLog;
@@ -61,7 +83,7 @@ export class Chain {
   constructor({ authenticator, callLog }: ChainOptions) {
     this.#authenticator = authenticator;
     this.#callLog = callLog;
-    for (const { methods } of [UserService, DeliveryService, InboxService]) {
+    for (const { methods } of CHECKED_SERVICES) {
       for (const { input } of methods) this.#rules.compile(input);
     }
   }
@@ -86,7 +108,7 @@ export class Chain {
   }
 
   /**
-   * For streams, which have no single request: authentication alone. Who opened one says by `closed` how it ended.
+   * For streams, whose requests are read later: authentication alone. Who opened one says by `closed` how it ended.
    *
    * @throws ConnectError
    */
@@ -101,11 +123,30 @@ export class Chain {
     }
   }
 
+  /** For streams that answer one request, once it is there. @throws FailureError */
+  admit(call: StreamCall, request: Message): void {
+    authorize(call.caller, this.#accessOf(call.method));
+    this.#validate(call.method.input, request);
+  }
+
+  /**
+   * For streams that have been open for a while: a token may be revoked, or over, and its account may have other roles.
+   *
+   * @throws FailureError as for a new call
+   */
+  async renew(call: StreamCall): Promise<void> {
+    const access = this.#accessOf(call.method);
+    if (access.isPublic) return;
+    call.caller = await this.#authenticate(call, access);
+    authorize(call.caller, access);
+  }
+
   /** For streams that came to their end, or broke. @returns what the wire says of the error */
   closed(call: StreamCall): void;
   closed(call: StreamCall, error: unknown): ConnectError;
   closed(call: StreamCall, ...[error]: [error?: unknown]): ConnectError | undefined {
     const mapped = error === undefined ? undefined : toConnectError(error, call.requestId);
+    if (mapped !== undefined) addRetryHint(mapped, call.format);
     this.#callLog.ended(call, mapped);
     return mapped;
   }
@@ -155,8 +196,7 @@ export function describeAccess(method: DescMethod): MethodAccess {
     : undefined;
   return {
     isPublic,
-    // The code is the credential there; the attempt limits guard it.
-    anonymous: method === UserService.method.verifyEmail ? "allowed" : "refused",
+    anonymous: CODE_METHODS.has(method) ? "allowed" : "refused",
     permission:
       permission === undefined || permission === AUTHENTICATED ? undefined : (permission as Permission),
   };

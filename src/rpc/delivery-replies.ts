@@ -41,7 +41,11 @@ export const WIRE_BOUNCE_TYPES: Readonly<Record<BounceType, WireBounceType>> = {
   delayed: WireBounceType.DELAYED,
 };
 
-const WIRE_KINDS: Readonly<Record<DeliveryKind, WireKind>> = { code: WireKind.CODE, test: WireKind.TEST };
+const WIRE_KINDS: Readonly<Record<DeliveryKind, WireKind>> = {
+  code: WireKind.CODE,
+  notice: WireKind.NOTICE,
+  test: WireKind.TEST,
+};
 
 const WIRE_OUTCOMES: Readonly<Record<DeliveryTry["outcome"], WireOutcome>> = {
   accepted: WireOutcome.ACCEPTED,

@@ -14,7 +14,7 @@ import { checkPermission, type Caller, type Permission } from "../verification/c
 import { failure, FailureError } from "../verification/failures.ts";
 import { addressKey } from "../verification/suppression.ts";
 import type { Call } from "./call.ts";
-import { ORGANIZATION_HEADER } from "./chain.ts";
+import { organizationOf } from "./call-organization.ts";
 import { wireDelivery, wireHistory, wireSuppression } from "./delivery-replies.ts";
 import {
   addressOf,
@@ -45,12 +45,13 @@ const TEST_MAIL_TTL_MS = 3_600_000;
 export function createDeliveryService(options: DeliveryServiceOptions): UnaryService<typeof DeliveryService> {
   const { store, environments, keyring, readBounceReport, cancelWaitMs = 3_000 } = options;
 
-  /** @throws FailureError DELIVERY_NOT_FOUND, PERMISSION_DENIED */
+  /** @throws FailureError DELIVERY_NOT_FOUND for a mail that the caller may not read, too; PERMISSION_DENIED */
   async function findFor(call: Call, deliveryId: string, permission: Permission): Promise<DeliveryHistory> {
     const history = await store.findDelivery(deliveryId);
-    if (history === undefined) throw new FailureError(failure("DELIVERY_NOT_FOUND"));
-    const { organizationId } = history.delivery;
-    requirePermission(call.caller, permission, organizationId);
+    if (history === undefined || !mayRead(call.caller, history.delivery.organizationId)) {
+      throw new FailureError(failure("DELIVERY_NOT_FOUND"));
+    }
+    requirePermission(call.caller, permission, history.delivery.organizationId);
     return history;
   }
 
@@ -62,17 +63,6 @@ export function createDeliveryService(options: DeliveryServiceOptions): UnarySer
     const history = await store.findDelivery(deliveryId);
     if (history === undefined) throw new FailureError(failure("DELIVERY_NOT_FOUND"));
     return wireHistory(history);
-  }
-
-  /** The organization that a request names, or its header, or else the caller's own. */
-  async function organizationOf(named: string, call: Call): Promise<string> {
-    const { caller, headers } = call;
-    const own = caller.kind === "principal" ? caller.organizationId : "";
-    const organizationId = named || headers.get(ORGANIZATION_HEADER) || own;
-    if ((await store.findOrganization(organizationId)) === undefined) {
-      throw new FailureError(failure("ORGANIZATION_NOT_FOUND"));
-    }
-    return organizationId;
   }
 
   return {
@@ -119,7 +109,7 @@ export function createDeliveryService(options: DeliveryServiceOptions): UnarySer
 
     async sendTestMail(request, call) {
       const recipient = addressOf(request.recipient);
-      const organizationId = await organizationOf(request.organizationId, call);
+      const organizationId = await organizationOf(store, request.organizationId, call);
       requirePermission(call.caller, "user.write", organizationId);
       const deliveryId = environments.newDeliveryId();
       await change({
@@ -176,12 +166,16 @@ export function createDeliveryService(options: DeliveryServiceOptions): UnarySer
     },
 
     async removeSuppression({ address, organizationId: named }, call) {
-      const organizationId = await organizationOf(named, call);
+      const organizationId = await organizationOf(store, named, call);
       requirePermission(call.caller, "user.write", organizationId);
       await change({ kind: "unsuppress", organizationId, address });
       return {};
     },
   };
+}
+
+function mayRead(caller: Caller, organizationId: string): boolean {
+  return organizationsOf(caller, "user.read")?.includes(organizationId) !== false;
 }
 
 function requirePermission(caller: Caller, permission: Permission, organizationId: string): void {

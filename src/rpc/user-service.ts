@@ -19,6 +19,7 @@ import type {
 import { exists } from "../verification/user/state.ts";
 import type { Call } from "./call.ts";
 import { ORGANIZATION_HEADER } from "./chain.ts";
+import { clientOf } from "./code-client.ts";
 import { idempotencyKeyOf, markReplayed } from "./idempotency.ts";
 import type { SendLimitWatch } from "./send-limit-watch.ts";
 import type { UnaryService } from "./service-table.ts";
@@ -74,7 +75,10 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
     const verification = verificationIn(command)?.kind;
     const mail =
       verification === "send" ? { acceptLanguage: call.headers.get("accept-language") ?? "" } : null;
-    const { env, code } = environments.withNewCode(call.caller, command.userId, mail);
+    const { env: withCode, code } = environments.withNewCode(call.caller, command.userId, mail, call);
+    const env = changesAddress(command)
+      ? environments.withNotice(withCode, call.headers.get("accept-language") ?? "")
+      : withCode;
     const asked = allowsSuppressed(call) ? { ...env, allowsSuppressed: true } : env;
     if (key === undefined) {
       const reply = await issueCode(command, asked, call);
@@ -105,7 +109,7 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
   }
 
   async function runLifeCycle(type: LifeCycleCommandType, userId: string, call: Call) {
-    const reply = await store.execute({ type, userId }, environments.plain(call.caller));
+    const reply = await store.execute({ type, userId }, environments.plain(call.caller, call));
     return { details: wireDetails(reply.details) };
   }
 
@@ -132,7 +136,7 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
     async verifyEmail({ userId, verificationCode }, call) {
       const candidates = environments.candidateMacs(userId, verificationCode);
       const command: UserCommand = { type: "email.verify", userId, candidates, client: clientOf(call) };
-      const reply = await store.execute(command, environments.plain(call.caller));
+      const reply = await store.execute(command, environments.plain(call.caller, call));
       return { details: wireDetails(reply.details) };
     },
 
@@ -246,9 +250,8 @@ function verificationIn(command: UserCommand): Verification | undefined {
   return "email" in command ? command.email?.verification : undefined;
 }
 
-/** Whose wrong tries are counted together. */
-function clientOf({ caller, clientAddress }: Call): string {
-  return caller.kind === "principal" ? `principal:${caller.userId}` : `address:${clientAddress}`;
+function changesAddress(command: UserCommand): boolean {
+  return command.type === "email.set" || (command.type === "user.update" && command.email !== undefined);
 }
 
 /** Where a new user belongs when the request does not say. */

@@ -12,17 +12,21 @@ export type DeliveryState =
 
 export type PendingState = "queued" | "sending" | "retrying";
 
-/** "test" mails carry no code and belong to no user. */
-export type DeliveryKind = "code" | "test";
+/**
+ * A "code" is what most mails carry. A "notice" tells an old address that there is a new one, and has no code. "test"
+ * mails have no code either, and belong to no user.
+ */
+export type DeliveryKind = "code" | "notice" | "test";
 
 export interface DeliveryRecord {
   readonly deliveryId: string;
   readonly kind: DeliveryKind;
   readonly state: DeliveryState;
-  /** "" for test mails, and so is `codeId`. */
+  /** "" for test mails. */
   readonly userId: string;
   readonly organizationId: string;
   readonly recipient: string;
+  /** "" for notices and test mails. */
   readonly codeId: string;
   /** In angle brackets; null before the first attempt. */
   readonly messageId: string | null;

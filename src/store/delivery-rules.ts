@@ -89,7 +89,7 @@ function retried(
 }
 
 function staleProblem(row: ChangedRow, user: UserState | undefined, nowMs: number): string | undefined {
-  if (row.kind === "test") return row.expiresAtMs < nowMs ? "its time is over" : undefined;
+  if (row.kind !== "code") return row.expiresAtMs < nowMs ? "its time is over" : undefined;
   return staleEnd(user, row, nowMs)?.problem;
 }
 
@@ -113,6 +113,8 @@ function bounced(
   { timeline }: RowFacts,
   nowMs: number,
 ): RowEffect {
+  // Erased with its user: what the report says may name the address again.
+  if (row.recipient === "") return refusedChange("DELIVERY_NOT_FOUND");
   const isKnown = timeline.some(
     ({ event }) =>
       event.kind === "bounce" && event.type === bounce.type && event.enhancedCode === bounce.enhancedCode,
@@ -133,9 +135,10 @@ function bounced(
   };
 }
 
-function ended({ state, problem }: ChangedRow): RowEffect {
+function ended({ kind, state, problem }: ChangedRow): RowEffect {
   const why = problem === null ? "" : ` (${problem})`;
-  const text = `The mail came to its end as ${state}${why}, and ${WITHOUT_CODE} with that`;
+  const erased = kind === "notice" ? "" : `, and ${WITHOUT_CODE} with that`;
+  const text = `The mail came to its end as ${state}${why}${erased}`;
   return { failure: failure("DELIVERY_ENDED", { text, metadata: { state } }) };
 }
 

@@ -4,6 +4,7 @@ import { drawCode, normalizeCode, type CodeMac } from "../verification/code.ts";
 import {
   MAX_ACCEPT_LANGUAGE_LENGTH,
   type Environment,
+  type EventOrigin,
   type NewCode,
   type NewDelivery,
   type Policy,
@@ -22,6 +23,15 @@ export interface EnvironmentSources {
   readonly codeAlphabet: string;
   /** In symbols, 4 to 20. */
   readonly codeLength: number;
+  /** Whether events tell the IP address of the client. Default: they do not. */
+  readonly recordsClientAddress?: boolean;
+}
+
+/** What is known of a request that a command came with. */
+export interface CommandOrigin {
+  readonly requestId?: string;
+  /** IP address, "" where unknown. */
+  readonly clientAddress: string;
 }
 
 export class EnvironmentFactory {
@@ -45,9 +55,14 @@ export class EnvironmentFactory {
     return this.#sources.identifiers.timed();
   }
 
-  /** For commands that issue no code. */
-  plain(caller: Caller): Environment {
-    return { nowMs: this.#sources.nowMs(), policy: this.#sources.policy, caller };
+  /**
+   * For commands that issue no code.
+   *
+   * @param from the call that they came with; absent for what Countersign does by itself
+   */
+  plain(caller: Caller, from?: CommandOrigin): Environment {
+    const { nowMs, policy } = this.#sources;
+    return { nowMs: nowMs(), policy, caller, ...(from !== undefined && { origin: this.#originOf(from) }) };
   }
 
   /**
@@ -59,6 +74,7 @@ export class EnvironmentFactory {
     caller: Caller,
     userId: string,
     mail: Pick<NewDelivery, "acceptLanguage"> | null = { acceptLanguage: "" },
+    from?: CommandOrigin,
   ): { readonly env: Environment; readonly code: string } {
     const { identifiers, keyring, codeAlphabet, codeLength, randomBytes } = this.#sources;
     const code = drawCode(codeAlphabet, codeLength, randomBytes);
@@ -67,7 +83,20 @@ export class EnvironmentFactory {
       mac: keyring.mac(userId, code),
       ...(mail !== null && { delivery: this.#newDelivery(code, mail.acceptLanguage) }),
     };
-    return { env: { ...this.plain(caller), newCode }, code };
+    return { env: { ...this.plain(caller, from), newCode }, code };
+  }
+
+  /**
+   * For commands that may change an address: the old one may have to be told.
+   *
+   * @param acceptLanguage what the request says of languages
+   */
+  withNotice(env: Environment, acceptLanguage: string): Environment {
+    const newNotice = {
+      deliveryId: this.newDeliveryId(),
+      acceptLanguage: acceptLanguage.slice(0, MAX_ACCEPT_LANGUAGE_LENGTH),
+    };
+    return { ...env, newNotice };
   }
 
   /**
@@ -92,6 +121,11 @@ export class EnvironmentFactory {
   openCode(sealed: string, context: string): string | undefined {
     const { keyring } = this.#sources;
     return keyring.canOpen(sealed) ? keyring.open(sealed, context) : undefined;
+  }
+
+  #originOf({ requestId, clientAddress }: CommandOrigin): EventOrigin {
+    const isTold = this.#sources.recordsClientAddress === true && clientAddress !== "";
+    return { ...(requestId !== undefined && { requestId }), ...(isTold && { clientAddress }) };
   }
 
   #newDelivery(code: string, header: string): NewDelivery {

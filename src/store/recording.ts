@@ -23,6 +23,7 @@ export function recordingOf(
   const decider = deciderOf(type);
   const organizationId = decision.organizationId ?? before.organizationId;
   const editor = editorOf(env.caller);
+  const { origin } = env;
   let state = before;
   const events = decision.events.map((event): PlacedEvent => {
     const place = { sequence: state.sequence + 1, createdAtMs: env.nowMs, organizationId };
@@ -34,6 +35,7 @@ export function recordingOf(
       type: event.type,
       payload: event.payload,
       editor,
+      ...(origin !== undefined && { origin }),
     };
   });
   return { state, events };
@@ -42,6 +44,11 @@ export function recordingOf(
 /** Whether the command changed a user, as `Commit.changedUsers` has it: what became of a mail does not count. */
 export function changesUser({ type }: AggregateId, command: Command, { events }: Recording): boolean {
   return type === "user" && events.length > 0 && command.type !== "email.recordSent";
+}
+
+/** Whether the event ends a user, whose personal data is to be erased in time. */
+export function removesUser({ aggregateType, type }: PlacedEvent): boolean {
+  return aggregateType === "user" && type === "user.removed";
 }
 
 function editorOf(caller: Caller): string {

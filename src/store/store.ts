@@ -15,10 +15,19 @@
  */
 import type { AggregateType, Command, ReplyOf } from "../verification/aggregates.ts";
 import type { ClaimKey, OutboxEntry } from "../verification/decider.ts";
-import type { Environment } from "../verification/environment.ts";
+import type { Environment, EventOrigin } from "../verification/environment.ts";
 import type { OrganizationState } from "../verification/organization.ts";
 import type { ServiceAccountState } from "../verification/service-account.ts";
 import type { UserState } from "../verification/user/state.ts";
+import type {
+  AccessTokenPage,
+  AccessTokenQuery,
+  OrganizationPage,
+  OrganizationQuery,
+  ServiceAccountPage,
+  ServiceAccountQuery,
+  TokenUse,
+} from "./access-query.ts";
 import type {
   DeliveryAttempt,
   DeliveryChange,
@@ -31,6 +40,7 @@ import type {
   SuppressionPage,
   SuppressionQuery,
 } from "./deliveries.ts";
+import type { EventPage, EventQuery } from "./event-query.ts";
 import type { UserPage, UserQuery } from "./user-query.ts";
 
 export type { DeliveryState, PendingState } from "./deliveries.ts";
@@ -60,13 +70,29 @@ export interface Store {
   findServiceAccount(serviceAccountId: string): Promise<ServiceAccountState | undefined>;
   /** Id of the aggregate that holds the claim. */
   findClaim(claim: ClaimKey): Promise<string | undefined>;
-  /** @param hash SHA-256 of the token, base64url */
+  /**
+   * Revoked and expired ones too: access/personal-access-tokens.ts tells which are good.
+   *
+   * @param hash SHA-256 of the token, base64url
+   */
   findAccessToken(hash: string): Promise<AccessTokenRecord | undefined>;
+  /** @throws FailureError QUERY_TIMED_OUT past the query's deadline */
+  listOrganizations(query: OrganizationQuery): Promise<OrganizationPage>;
+  /** @throws FailureError QUERY_TIMED_OUT past the query's deadline */
+  listServiceAccounts(query: ServiceAccountQuery): Promise<ServiceAccountPage>;
+  /** @throws FailureError QUERY_TIMED_OUT past the query's deadline */
+  listAccessTokens(query: AccessTokenQuery): Promise<AccessTokenPage>;
   /** @throws FailureError QUERY_TIMED_OUT past the query's deadline */
   listUsers(query: UserQuery): Promise<UserPage>;
   /** Events in commit order, those after `afterPosition`, at most `limit`. */
   readEvents(afterPosition: number, limit: number): Promise<RecordedEvent[]>;
+  /** Position of the last event; 0 when there is none. */
+  lastPosition(): Promise<number>;
+  /** Events that pass filters, in pages that may be short; see EventPage. */
+  listEvents(query: EventQuery): Promise<EventPage>;
 
+  /** Whether `committed` tells of every commit before it is answered: nobody else writes this database. */
+  readonly hearsEveryCommit: boolean;
   /** Calls the listener after each commit, before any of its commands is answered; returns what ends that. */
   committed(listener: (commit: Commit) => void): () => void;
 
@@ -106,7 +132,11 @@ export type MaintenanceTask =
   /** Removes counters that are over. */
   | { readonly kind: "pruneBuckets"; readonly nowMs: number }
   /** Removes answers kept for repetitions that are over. */
-  | { readonly kind: "pruneReplies"; readonly nowMs: number };
+  | { readonly kind: "pruneReplies"; readonly nowMs: number }
+  /** Erases the personal data of users who were deleted before that time; see docs/security.md for what that is. */
+  | { readonly kind: "eraseUsers"; readonly removedBeforeMs: number; readonly nowMs: number }
+  /** Notes when tokens were used; of several times for one, the last holds. Unknown tokens are passed over. */
+  | { readonly kind: "recordTokenUses"; readonly uses: readonly TokenUse[] };
 
 export interface StoreFigures {
   /** Writes that wait for their transaction. */
@@ -126,6 +156,8 @@ export interface Commit {
   readonly changedUsers: readonly string[];
   /** Deliveries that somebody cancelled while they were being sent. */
   readonly cancelRequests: readonly CancelRequest[];
+  /** Whether mails were taken from the dev inbox: those of users who are erased. Absent: they were not. */
+  readonly erasedMails?: boolean;
 }
 
 export interface CancelRequest {
@@ -145,18 +177,26 @@ export interface RecordedEvent {
   readonly organizationId: string;
   /** Who caused it: a principal's id, "anonymous", or "system". */
   readonly editor: string;
+  /** Absent where nothing is known of a request. */
+  readonly origin?: EventOrigin;
 }
 
 export interface AccessTokenRecord {
   readonly tokenId: string;
   readonly hash: string;
+  /** The token works before this time, in milliseconds since the Unix epoch. Null: it does not expire. */
+  readonly expiresAtMs: number | null;
+  /** Null: it is not revoked. */
+  readonly revokedAtMs: number | null;
   readonly serviceAccountId: string;
   readonly serviceAccount: ServiceAccountState;
 }
 
-/** A test mail has no user, no code and no link: these are "". */
-export interface ClaimedDelivery extends OutboxEntry {
+/** A notice has no code and no link, a test mail no user either: these are "". */
+export interface ClaimedDelivery extends Omit<OutboxEntry, "kind" | "newAddress"> {
   readonly kind: DeliveryKind;
+  /** Masked; "" for all but notices. */
+  readonly newAddress: string;
   /** Fences the settlement: a later claim has another lease. */
   readonly leaseId: string;
   /** 1 for the first try. */

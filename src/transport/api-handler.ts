@@ -57,6 +57,8 @@ export interface ApiHandlerOptions {
   readonly corsOrigins: AllowedOrigins;
   /** Proxies whose word on who their client is counts: addresses and networks. Default: none. */
   readonly trustedProxies?: readonly string[];
+  /** Milliseconds in which a client has to take a message of a stream. Default: the listener's limit for answers. */
+  readonly messageTimeoutMs?: number | undefined;
   /** false: connect-node serves every call, REST through its handlers too. */
   readonly directUnary: boolean;
 }
@@ -93,6 +95,7 @@ export class ApiHandler {
       services,
       extraRoutes,
       limits: LIMITS,
+      messageTimeoutMs: options.messageTimeoutMs,
       callLog,
       logger,
       fallback: (request, response, arrival) => this.#answerUnknown(request, response, arrival),
@@ -100,6 +103,11 @@ export class ApiHandler {
     this.#pages = pages;
     this.#callLog = callLog;
     this.#logger = logger;
+  }
+
+  /** Ends with UNAVAILABLE the streams of our own services: they would hold up a stop for nothing. */
+  endWatches(): void {
+    this.#connect.endWatches();
   }
 
   /** Ends open streams with UNAVAILABLE. */
@@ -209,11 +217,13 @@ export class ApiHandler {
       const httpStatus = response.headersSent ? response.statusCode : CLIENT_GONE_STATUS;
       this.#callLog.page({ ...arrival, path, verb, httpStatus });
     });
-    servePage(page, request, response, arrival.clientAddress).catch((error: unknown) => {
-      if (error instanceof ClientGoneError) return;
-      this.#logger.error({ err: error, requestId }, "a page failed");
-      this.#unary.refuse(exchange, toConnectError(error, requestId), requestId);
-    });
+    servePage(page, request, response, { address: arrival.clientAddress, requestId }).catch(
+      (error: unknown) => {
+        if (error instanceof ClientGoneError) return;
+        this.#logger.error({ err: error, requestId }, "a page failed");
+        this.#unary.refuse(exchange, toConnectError(error, requestId), requestId);
+      },
+    );
   }
 
   /** Refuses in REST's shape what never becomes a call. */

@@ -5,7 +5,7 @@
  * id, values bound from a REST path) travels in the context values. What connect-node refuses before it gets to the
  * interceptor is put into our words (connect-refusals.ts) and logged here.
  */
-import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
+import type { DescService, Message } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -26,14 +26,15 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { Logger } from "../observability/logger.ts";
-import type { Arrival, Binding, Call, WireFormat } from "../rpc/call.ts";
+import type { Arrival, Binding, Call, StreamCall, WireFormat } from "../rpc/call.ts";
 import type { CallLog } from "../rpc/call-log.ts";
-import type { Chain, StreamCall } from "../rpc/chain.ts";
+import type { Chain } from "../rpc/chain.ts";
 import { reasonOf } from "../rpc/errors.ts";
-import type { ServiceTable } from "../rpc/service-table.ts";
+import { isServerStreaming, isUnary, type ServiceTable } from "../rpc/service-table.ts";
 import { adoptRefusals } from "./connect-refusals.ts";
 import { guardedBody } from "./guarded-body.ts";
-import type { NodeRequest, NodeResponse } from "./node-http.ts";
+import { LISTENER_LIMITS } from "./limits.ts";
+import { abandon, type NodeRequest, type NodeResponse } from "./node-http.ts";
 import type { FormatLimits } from "./unary/grpc-format.ts";
 import { throughStream } from "./stream-call.ts";
 import { capTimeouts, connectTimeoutMs, grpcTimeoutMs } from "./unary/timeout.ts";
@@ -49,6 +50,8 @@ export interface ConnectHandlerOptions {
   /** Adds what is served beside the unary services: health, reflection. */
   readonly extraRoutes: (router: ConnectRouter) => void;
   readonly limits: FormatLimits;
+  /** Milliseconds in which a client has to take a message of a stream. Default: the listener's limit for answers. */
+  readonly messageTimeoutMs?: number | undefined;
   readonly callLog: CallLog;
   readonly logger: Logger;
   /** Where requests go whose path is no procedure. */
@@ -59,6 +62,8 @@ export interface ConnectHandlerOptions {
 interface Passage extends BoundArrival {
   /** Whether the interceptor has seen it; the chain logs it from then on. */
   isCall: boolean;
+  /** Breaks the answer off. */
+  readonly abandon: () => void;
   /** Why it was refused before, by the catalogue's names. */
   refusal?: string;
 }
@@ -70,8 +75,10 @@ const PASSAGE = createContextKey<Passage>({
   trace: undefined,
   bindings: [],
   isCall: false,
+  abandon: () => {},
 });
 const CALL = createContextKey<Call | undefined>(undefined);
+const STREAM_CALL = createContextKey<StreamCall | undefined>(undefined);
 
 export class ConnectHandler {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>;
@@ -79,14 +86,15 @@ export class ConnectHandler {
   readonly #logger: Logger;
   readonly #fallback: ConnectHandlerOptions["fallback"];
   readonly #shutdown = new AbortController();
+  readonly #watchesOver = new AbortController();
 
   constructor(options: ConnectHandlerOptions) {
     const router = createConnectRouter({
-      ...routerOptions(options),
+      ...routerOptions(options, { watchesOver: this.#watchesOver.signal }),
       acceptCompression: [compressionGzip, compressionBrotli],
       shutdownSignal: this.#shutdown.signal,
     });
-    addServices(router, options.services);
+    addServices(router, options);
     options.extraRoutes(router);
     this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
     this.#callLog = options.callLog;
@@ -107,7 +115,7 @@ export class ConnectHandler {
       this.#fallback(request, response, arrival);
       return;
     }
-    const passage: Passage = { ...arrival, isCall: false };
+    const passage: Passage = { ...arrival, isCall: false, abandon: () => abandon(request, response) };
     const values = createContextValues().set(PASSAGE, passage);
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     capTimeouts(universal.header);
@@ -122,9 +130,7 @@ export class ConnectHandler {
         // Mostly a client that is gone.
         const code = Code[ConnectError.from(error).code];
         this.#logger.debug({ requestId: arrival.requestId, code }, "an answer could not be sent");
-        // A response that waits behind another has no socket yet to destroy.
-        if ("stream" in request) response.destroy();
-        else request.socket.destroy();
+        abandon(request, response);
       });
   }
 
@@ -139,22 +145,37 @@ export class ConnectHandler {
     this.#callLog.refused({ ...passage, method, format, reason });
   }
 
+  /** Ends with UNAVAILABLE the streams of our own services: they would hold up a stop for nothing. */
+  endWatches(): void {
+    this.#watchesOver.abort(shuttingDown());
+  }
+
   /** Ends open streams with UNAVAILABLE. */
   endStreams(): void {
-    this.#shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
+    this.#shutdown.abort(shuttingDown());
   }
 }
 
 /** Names the call that a request of an in-memory client belongs to; such calls wait under their ticket. */
 export const TICKET_HEADER = "x-countersign-ticket";
 
+function shuttingDown(): ConnectError {
+  return new ConnectError("the server is shutting down", Code.Unavailable);
+}
+
+type CallOptions = Pick<ConnectHandlerOptions, "chain" | "services" | "limits" | "messageTimeoutMs">;
+
+interface CallSources {
+  /** Calls of an in-memory client, by their tickets. */
+  readonly waiting?: ReadonlyMap<string, Call>;
+  /** Ends the streams of our own services. */
+  readonly watchesOver?: AbortSignal;
+}
+
 /** Limits and the interceptor, for every way into connect's handlers. */
-export function routerOptions(
-  { chain, limits }: Pick<ConnectHandlerOptions, "chain" | "limits">,
-  waiting: ReadonlyMap<string, Call> = new Map(),
-): ConnectRouterOptions {
+export function routerOptions(options: CallOptions, sources: CallSources): ConnectRouterOptions {
   return {
-    interceptors: [throughChain(chain, limits, waiting)],
+    interceptors: [throughChain(options, sources)],
     requestGate(context) {
       const passage = context.values.get(PASSAGE);
       adoptRefusals(context, {
@@ -162,49 +183,74 @@ export function routerOptions(
         onRefusal: (error) => (passage.refusal = reasonOf(error)),
       });
     },
-    readMaxBytes: limits.maxMessageBytes,
-    maxTimeoutMs: limits.maxTimeoutMs,
+    readMaxBytes: options.limits.maxMessageBytes,
+    maxTimeoutMs: options.limits.maxTimeoutMs,
   };
 }
 
-export function addServices(router: ConnectRouter, services: ServiceTable): void {
-  for (const service of services.services) router.service(service, implementationOf(service, services));
+export function addServices(router: ConnectRouter, options: Pick<CallOptions, "chain" | "services">): void {
+  for (const service of options.services.services)
+    router.service(service, implementationOf(service, options));
 }
 
-function implementationOf(service: DescService, table: ServiceTable): ServiceImpl<DescService> {
-  return Object.fromEntries(
-    service.methods.map((method) => {
-      const handler = table.handlerOf(method as DescMethodUnary);
-      return [
-        method.localName,
-        (request: Message, context: HandlerContext) => {
-          const call = context.values.get(CALL);
-          if (call === undefined) throw new Error("a unary call reached its handler without the chain");
-          return handler(request, call);
-        },
-      ];
-    }),
-  ) as ServiceImpl<DescService>;
+function implementationOf(
+  service: DescService,
+  { chain, services }: Pick<CallOptions, "chain" | "services">,
+): ServiceImpl<DescService> {
+  const implementation: Record<string, unknown> = {};
+  for (const method of service.methods) {
+    if (isUnary(method)) {
+      const handler = services.handlerOf(method);
+      implementation[method.localName] = (request: Message, { values }: HandlerContext) =>
+        handler(request, callOf(values.get(CALL)));
+    } else if (isServerStreaming(method)) {
+      const handler = services.streamHandlerOf(method);
+      implementation[method.localName] = async function* answer(
+        request: Message,
+        { values }: HandlerContext,
+      ) {
+        const call = callOf(values.get(STREAM_CALL));
+        chain.admit(call, request);
+        yield* handler(request, call);
+      };
+    }
+  }
+  return implementation as ServiceImpl<DescService>;
+}
+
+function callOf<AnyCall>(call: AnyCall | undefined): AnyCall {
+  if (call === undefined) throw new Error("a call reached its handler without the chain");
+  return call;
 }
 
 function throughChain(
-  chain: Chain,
-  { maxTimeoutMs }: FormatLimits,
-  waiting: ReadonlyMap<string, Call>,
+  {
+    chain,
+    services,
+    limits: { maxTimeoutMs },
+    messageTimeoutMs = LISTENER_LIMITS.answerTimeoutMs,
+  }: CallOptions,
+  { waiting = new Map(), watchesOver }: CallSources,
 ): Interceptor {
   return (next) => async (request) => {
     const passage = request.contextValues.get(PASSAGE);
     passage.isCall = true;
     const format = formatOf(request.header.get("content-type"));
     if (request.stream) {
-      const call: StreamCall = {
-        ...passage,
+      const { abandon: giveUp, ...arrival } = passage;
+      const opened = {
+        ...arrival,
         method: request.method,
         format,
         headers: request.header,
-        caller: { kind: "anonymous" },
+        caller: { kind: "anonymous" } as const,
       };
-      return await throughStream(chain, call, request.signal, () => next(request));
+      const isWatch = watchesOver !== undefined && services.has(request.method);
+      const signals = isWatch ? [request.signal, watchesOver] : [request.signal];
+      return await throughStream({ chain, opened, signals, giveUp, messageTimeoutMs }, (call) => {
+        request.contextValues.set(STREAM_CALL, call);
+        return next(request);
+      });
     }
     const call: Call = waiting.get(request.header.get(TICKET_HEADER) ?? "") ?? {
       ...passage,

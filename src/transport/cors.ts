@@ -4,7 +4,7 @@
  * For API answers of every format; pages are for people who opened them, not for scripts from elsewhere.
  */
 import { cors } from "@connectrpc/connect";
-import { isLoopback } from "../verification/url-template.ts";
+import { isLoopback } from "../verification/host-name.ts";
 import type { Exchange, OutgoingHeaders } from "./unary/exchange.ts";
 
 /** Origins as browsers spell them; "*" among them for any; "loopback" for any on this machine. */

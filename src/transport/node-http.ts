@@ -1,6 +1,6 @@
 /** The two kinds of requests that one port hands out, and what all handlers need of them. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import { collectBody } from "./unary/body.ts";
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -42,4 +42,10 @@ export function send(
   // Without a chunk HTTP/2 ends the stream with its headers, as gRPC's trailers-only answers need it.
   if (bytes.byteLength === 0) response.end();
   else (response as ServerResponse).end(bytes);
+}
+
+/** Breaks an answer off: over HTTP/1.1 with its connection, as a response that waits behind another has no other way. */
+export function abandon(request: NodeRequest, response: NodeResponse): void {
+  if ("stream" in response) response.stream.close(constants.NGHTTP2_CANCEL);
+  else request.socket.destroy();
 }

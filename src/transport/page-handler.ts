@@ -3,8 +3,14 @@ import { headersOf, readBody, send, type NodeRequest, type NodeResponse } from "
 import { closeSignal } from "./unary/close-signal.ts";
 import { BodyTooLargeError } from "./unary/exchange.ts";
 
-/** @param client its IP address, "" where unknown */
-export type Page = (request: Request, client: { readonly address: string }) => Promise<Response>;
+export interface PageClient {
+  /** IP address, "" where unknown. */
+  readonly address: string;
+  /** Answered as `x-request-id`. */
+  readonly requestId?: string;
+}
+
+export type Page = (request: Request, client: PageClient) => Promise<Response>;
 
 /** Forms are small. */
 const MAX_FORM_BYTES = 16 * 1024;
@@ -18,11 +24,11 @@ export async function servePage(
   page: Page,
   request: NodeRequest,
   response: NodeResponse,
-  clientAddress: string,
+  client: PageClient,
 ): Promise<void> {
   try {
     const gone = closeSignal("stream" in response ? response.stream : response);
-    const answer = await page(await toFetchRequest(request, gone), { address: clientAddress });
+    const answer = await page(await toFetchRequest(request, gone), client);
     send(
       response,
       answer.status,

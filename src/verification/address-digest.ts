@@ -1,5 +1,5 @@
 /** An address as counters name it. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 const DIGEST_LENGTH = 22;
 
@@ -12,5 +12,5 @@ const DIGEST_LENGTH = 22;
  */
 export function addressDigest(address: string): string {
   const normal = address.normalize("NFC").toLowerCase();
-  return createHash("sha256").update(normal).digest("base64url").slice(0, DIGEST_LENGTH);
+  return hash("sha256", normal, "base64url").slice(0, DIGEST_LENGTH);
 }

@@ -49,10 +49,18 @@ export function deciderOf(type: AggregateType): AnyDecider {
 export function aggregateOf(command: Command): AggregateId {
   switch (command.type) {
     case "organization.add":
+    case "organization.rename":
+    case "organization.set":
       return { type: "organization", id: command.organizationId };
     case "serviceAccount.add":
+    case "serviceAccount.setRoles":
+    case "serviceAccount.deactivate":
+    case "serviceAccount.reactivate":
+    case "serviceAccount.remove":
       return { type: "service_account", id: command.serviceAccountId };
     case "accessToken.set":
+    case "accessToken.add":
+    case "accessToken.revoke":
       return { type: "access_token", id: command.tokenId };
     default:
       return { type: "user", id: command.userId };

@@ -8,6 +8,8 @@
  */
 import type { Environment } from "./environment.ts";
 import type { Failure } from "./failures.ts";
+import type { OrganizationSettings } from "./organization-settings.ts";
+import type { ServiceAccountState } from "./service-account.ts";
 import type { SuppressionKey } from "./suppression.ts";
 import type { Details } from "./user/commands.ts";
 
@@ -39,6 +41,7 @@ export interface EventPlace {
 export type FactKey =
   | { readonly kind: "claim"; readonly claim: ClaimKey }
   | { readonly kind: "organization"; readonly organizationId: string }
+  | { readonly kind: "serviceAccount"; readonly serviceAccountId: string }
   | { readonly kind: "bucket"; readonly bucket: string }
   | { readonly kind: "suppression"; readonly suppression: SuppressionKey }
   | { readonly kind: "reply"; readonly scope: string };
@@ -52,8 +55,10 @@ export interface ClaimKey {
 export interface Facts {
   /** Id of the aggregate that holds the claim, by `claimText`. */
   readonly claims: ReadonlyMap<string, string>;
-  /** The organizations asked for that exist. */
-  readonly organizations: ReadonlySet<string>;
+  /** The organizations asked for that exist, and what they are set to. */
+  readonly organizations: ReadonlyMap<string, OrganizationSettings>;
+  /** The service accounts asked for that there are or were. */
+  readonly serviceAccounts: ReadonlyMap<string, ServiceAccountState>;
   /** The buckets asked for, but for those that never were or are over. */
   readonly buckets: ReadonlyMap<string, BucketUse>;
   /** The addresses asked for that take no mail, by `suppressionText`. */
@@ -103,8 +108,13 @@ export interface Debit {
   readonly expiresAtMs: number;
 }
 
-/** A mail to be sent, written in the transaction that made the code. */
+/** A mail to be sent, written in the transaction of what it is about. */
 export interface OutboxEntry {
+  /**
+   * "code": carries a code; "notice": tells an old address that there is a new one, see user/address-notice.ts. A notice
+   * has neither code nor link: `codeId`, `urlTemplate` and `sealedCode` are "". Default: "code".
+   */
+  readonly kind?: "code" | "notice";
   readonly deliveryId: string;
   readonly codeId: string;
   readonly userId: string;
@@ -113,7 +123,10 @@ export interface OutboxEntry {
   readonly urlTemplate: string;
   readonly sealedCode: string;
   readonly acceptLanguage: string;
+  /** When it is of no use any more, milliseconds since the Unix epoch. */
   readonly expiresAtMs: number;
+  /** Of a notice: the new address, masked. Default: "". */
+  readonly newAddress?: string;
 }
 
 export type Outcome<Reply> =

@@ -20,6 +20,8 @@ export interface Policy {
   /** The link that a mail carries when the caller sets no template. */
   readonly defaultUrlTemplate: string;
   readonly links: LinkPolicy;
+  /** Whether a verified address is told by mail that another took its place. Absent: it is not. */
+  readonly addressChangeNotice?: boolean;
 }
 
 /** How many codes may be issued, whether mailed or handed to the caller. 0 stands for no such limit. */
@@ -56,15 +58,30 @@ export interface NewDelivery {
 
 export const MAX_ACCEPT_LANGUAGE_LENGTH = 200;
 
+/** For the mail to an address that is replaced. */
+export type NewNotice = Pick<NewDelivery, "deliveryId" | "acceptLanguage">;
+
+/** Where an event came from, beside its editor. */
+export interface EventOrigin {
+  /** Answered as `x-request-id`, and found in the log. */
+  readonly requestId?: string;
+  /** IP address of the client; only where the operator wants it kept. */
+  readonly clientAddress?: string;
+}
+
 export interface Environment {
   /** Milliseconds since the Unix epoch. */
   readonly nowMs: number;
   readonly policy: Policy;
   readonly caller: Caller;
+  /** What the events say of the request; absent for what Countersign does by itself. */
+  readonly origin?: EventOrigin;
   /** IP address that the call came from; absent or "" where unknown. */
   readonly clientAddress?: string;
   /** Present for every command that may issue a code. */
   readonly newCode?: NewCode;
+  /** Present for every command that may change an address. */
+  readonly newNotice?: NewNotice;
   /** The caller wants mail to be sent even to an address that is known to take none. */
   readonly allowsSuppressed?: boolean;
 }

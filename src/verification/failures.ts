@@ -40,7 +40,7 @@ export const failureCatalogue = {
     id: "DOMAIN-oGh5e",
     text: "URL Template is invalid",
     remedy:
-      "Send an absolute https URL whose only placeholders are {{.UserID}}, {{.Code}} and {{.OrgID}}, none of them in scheme or host.",
+      "Send an absolute https URL whose only placeholders are {{.UserID}}, {{.Code}} and {{.OrgID}}, six at most, none of them in scheme or host.",
   },
   URL_TEMPLATE_UNKNOWN_FIELD: {
     code: "invalid_argument",
@@ -54,7 +54,16 @@ export const failureCatalogue = {
     reason: "URL_TEMPLATE_HOST_REFUSED",
     id: "DOMAIN-oGh5e",
     text: "URL Template is invalid",
-    remedy: "Link to a host that COUNTERSIGN_URL_TEMPLATE_HOSTS allows, over https (http only on loopback).",
+    remedy:
+      "Link to a host, or by an app's scheme, that COUNTERSIGN_URL_TEMPLATE_HOSTS allows; to hosts over https (http only on loopback).",
+  },
+  URL_TEMPLATE_HOST_REFUSED_HERE: {
+    code: "invalid_argument",
+    reason: "URL_TEMPLATE_HOST_REFUSED",
+    id: "DOMAIN-oGh5e",
+    text: "URL Template is invalid",
+    remedy:
+      "Link to one of the link hosts that the organization is set to (metadata `scope` is `organization`).",
   },
   EMAIL_USER_ID_MISSING: {
     code: "invalid_argument",
@@ -395,6 +404,19 @@ export const failureCatalogue = {
     remedy:
       "Check the address, and that after_mail_id and received_after leave something to wait for. ListDeliveries tells what became of mails to an address.",
   },
+  STREAM_LIMIT_REACHED: {
+    code: "resource_exhausted",
+    reason: "STREAM_LIMIT_REACHED",
+    text: "Too many streams are open already",
+    remedy: "End streams that nobody reads any more, or let one of them serve all readers.",
+  },
+  EVENT_POSITION_UNKNOWN: {
+    code: "failed_precondition",
+    reason: "EVENT_POSITION_UNKNOWN",
+    text: "The position lies beyond the last event",
+    remedy:
+      "An older backup was restored since the position was read: read what there is again from a position before it.",
+  },
   TOO_MANY_WAITING: {
     code: "resource_exhausted",
     reason: "TOO_MANY_WAITING",
@@ -413,7 +435,74 @@ export const failureCatalogue = {
     code: "already_exists",
     reason: "SERVICE_ACCOUNT_ALREADY_EXISTS",
     text: "Service account already exists",
-    remedy: "Choose another id.",
+    remedy: "Choose another id, and another username: users and service accounts share both.",
+  },
+  ORGANIZATION_UNKNOWN: {
+    code: "not_found",
+    reason: "ORGANIZATION_UNKNOWN",
+    text: "There is no such organisation",
+    remedy: "Check the organization id; ListOrganizations lists them.",
+  },
+  ORGANIZATION_INVALID: {
+    code: "invalid_argument",
+    reason: "ORGANIZATION_INVALID",
+    text: "The organisation cannot be like this",
+    remedy: "The message and google.rpc.BadRequest name the field and what it takes.",
+  },
+  SERVICE_ACCOUNT_NOT_FOUND: {
+    code: "not_found",
+    reason: "SERVICE_ACCOUNT_NOT_FOUND",
+    text: "There is no such service account",
+    remedy: "Check the id of the service account; ListServiceAccounts lists them.",
+  },
+  SERVICE_ACCOUNT_INVALID: {
+    code: "invalid_argument",
+    reason: "SERVICE_ACCOUNT_INVALID",
+    text: "The service account cannot be like this",
+    remedy: "The message and google.rpc.BadRequest name the field and what it takes.",
+  },
+  SERVICE_ACCOUNT_NOT_ACTIVE: {
+    code: "failed_precondition",
+    reason: "SERVICE_ACCOUNT_NOT_ACTIVE",
+    text: "The service account is not active",
+    remedy:
+      "Only active service accounts can be deactivated, and get tokens; ReactivateServiceAccount makes it active.",
+  },
+  SERVICE_ACCOUNT_NOT_INACTIVE: {
+    code: "failed_precondition",
+    reason: "SERVICE_ACCOUNT_NOT_INACTIVE",
+    text: "The service account is not inactive",
+    remedy: "Only deactivated service accounts can be reactivated.",
+  },
+  SERVICE_ACCOUNT_IS_CALLER: {
+    code: "failed_precondition",
+    reason: "SERVICE_ACCOUNT_IS_CALLER",
+    text: "A service account cannot change its own roles, or end itself",
+    remedy: "Have another account do it, so that one is left that can undo it.",
+  },
+  ROLES_INVALID: {
+    code: "invalid_argument",
+    reason: "ROLES_INVALID",
+    text: "The roles cannot be given",
+    remedy: "The message and google.rpc.BadRequest name the role; docs/access.md lists all of them.",
+  },
+  ROLES_EXCEED_CALLER: {
+    code: "permission_denied",
+    reason: "ROLES_EXCEED_CALLER",
+    text: "The roles allow more than the caller may do",
+    remedy: "Have an account act that holds at least these roles, in the same organizations.",
+  },
+  ACCESS_TOKEN_NOT_FOUND: {
+    code: "not_found",
+    reason: "ACCESS_TOKEN_NOT_FOUND",
+    text: "There is no such access token",
+    remedy: "Check the id of the token (not the token itself); ListAccessTokens lists them.",
+  },
+  ACCESS_TOKEN_EXPIRY_INVALID: {
+    code: "invalid_argument",
+    reason: "ACCESS_TOKEN_EXPIRY_INVALID",
+    text: "The token cannot expire at that time",
+    remedy: "Send a time in the future, or none for a token that does not expire.",
   },
 
   // --- who is calling --------------------------------------------------------------------------------------------
@@ -429,6 +518,12 @@ export const failureCatalogue = {
     id: "AUTH-7fs1e",
     text: "Errors.Token.Invalid",
     remedy: "The token is malformed, unknown, expired or revoked; send a valid one.",
+  },
+  JWT_KEYS_UNAVAILABLE: {
+    code: "unavailable",
+    reason: "JWT_KEYS_UNAVAILABLE",
+    text: "The issuer's keys cannot be fetched, and the token's is not known; nothing was executed",
+    remedy: "Repeat the call after the time in RetryInfo; the operator finds the cause in the log.",
   },
   MEMBERSHIP_NOT_FOUND: {
     code: "not_found",

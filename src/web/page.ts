@@ -54,6 +54,10 @@ export interface PageContent {
   readonly title: string;
   readonly body: Html;
   readonly width: "narrow" | "wide";
+  /** Language tag of its words. Default: `en`. */
+  readonly lang?: string;
+  /** Path of its icon, which lets it show images from here and from within itself. Default: none. */
+  readonly icon?: string;
   /** Further CSS, after that of all pages. Default: none. */
   readonly style?: string;
   /** Path of a script of ours, which may fetch from here and nowhere else. Default: no script runs. */
@@ -69,16 +73,16 @@ export function pageResponse(
   content: PageContent,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  const { title, body, width, style, script } = content;
+  const { title, body, width, lang = "en", icon, style, script } = content;
   const document = html`<!doctype html>
-<html lang="en">
+<html lang="${lang}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
 <title>${title}</title>
-<style>${new Html(STYLE)}</style>
+${icon === undefined ? undefined : html`<link rel="icon" href="${icon}" type="image/svg+xml">\n`}<style>${new Html(STYLE)}</style>
 ${style === undefined ? undefined : html`<style>${new Html(style)}</style>\n`}${
     script === undefined ? undefined : html`<script src="${script}" defer></script>\n`
   }</head>
@@ -94,12 +98,13 @@ ${body}
 }
 
 /** What a page may load and run: its own styles, and what its content asks for (https://www.w3.org/TR/CSP3/). */
-function policyOf({ style = "", script, hasFrames = false }: Partial<PageContent>): string {
+function policyOf({ style = "", icon, script, hasFrames = false }: Partial<PageContent>): string {
   const styles = [STYLE, style].filter((text) => text !== "").map((text) => `'sha256-${hashOf(text)}'`);
   return [
     "default-src 'none'",
     `style-src ${styles.join(" ")}`,
     ...(script === undefined ? [] : ["script-src 'self'", "connect-src 'self'"]),
+    ...(icon === undefined ? [] : ["img-src 'self' data:"]),
     ...(hasFrames ? ["frame-src 'self'"] : []),
     "form-action 'self'",
     "base-uri 'none'",

@@ -1,5 +1,5 @@
 /** Where a browser says that its request comes from and goes to. */
-import { isLoopback } from "../verification/url-template.ts";
+import { isLoopback } from "../verification/host-name.ts";
 
 /** The host and port that the client asked for. */
 export function requestedHost(request: Request): string {

@@ -72,7 +72,14 @@ function soundStore(log: readonly RecordedEvent[] = LOG): Sound {
       const serviceAccount =
         await find<NonNullable<Awaited<ReturnType<Sound["findServiceAccount"]>>>>("robot");
       if (hash !== "new" || serviceAccount === undefined) return undefined;
-      return { tokenId: "token", hash, serviceAccountId: "robot", serviceAccount };
+      return {
+        tokenId: "token",
+        hash,
+        serviceAccountId: "robot",
+        serviceAccount,
+        expiresAtMs: null,
+        revokedAtMs: null,
+      };
     },
     findClaim: ({ scope, value }) => Promise.resolve(claims.get(`${scope} ${value}`)),
     listUsers: () =>

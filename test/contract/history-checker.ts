@@ -13,7 +13,7 @@ import type { RecordedEvent, Store } from "../../src/store/store.ts";
 import type { AccessTokenState } from "../../src/verification/access-token.ts";
 import { deciderOf, type AggregateId } from "../../src/verification/aggregates.ts";
 import type { AggregateHead } from "../../src/verification/decider.ts";
-import type { ServiceAccountState } from "../../src/verification/service-account.ts";
+import { accountExists, type ServiceAccountState } from "../../src/verification/service-account.ts";
 import { subjectClaim, usernameClaim } from "../../src/verification/user/needs.ts";
 import { exists, type UserState } from "../../src/verification/user/state.ts";
 
@@ -116,17 +116,27 @@ async function snapshotProblems(
     case "organization":
       return different(`organization ${id}`, await store.findOrganization(id), folded);
     case "service_account": {
-      const { username } = folded as ServiceAccountState;
-      return [
+      const account = folded as ServiceAccountState;
+      const { username } = account;
+      const problems = [
         ...different(`service_account ${id}`, await store.findServiceAccount(id), folded),
         ...different(`claim of id ${id}`, await store.findClaim(subjectClaim(id)), id),
-        ...different(`claim of username ${username}`, await store.findClaim(usernameClaim(username)), id),
       ];
+      const holder = await store.findClaim(usernameClaim(username));
+      if (accountExists(account)) {
+        problems.push(...different(`claim of username ${username}`, holder, id));
+      } else if (holder === id) {
+        problems.push(`service_account ${id}: still holds its username ${username}`);
+      }
+      return problems;
     }
     case "access_token": {
-      const { hash, serviceAccountId } = folded as AccessTokenState;
+      const { hash, serviceAccountId, expiresAtMs, revokedAtMs } = folded as AccessTokenState;
       const serviceAccount = await store.findServiceAccount(serviceAccountId);
-      const expected = serviceAccount && { tokenId: id, hash, serviceAccountId, serviceAccount };
+      const expected =
+        serviceAccount !== undefined && accountExists(serviceAccount)
+          ? { tokenId: id, hash, serviceAccountId, serviceAccount, expiresAtMs, revokedAtMs }
+          : undefined;
       return [
         ...different(`access_token ${id}`, await store.findAccessToken(hash), expected),
         ...(await oldHashProblems(store, history, hash)),
@@ -172,8 +182,8 @@ async function oldHashProblems(
 ): Promise<string[]> {
   const problems: string[] = [];
   for (const { payload } of events) {
-    const { hash } = payload as { hash: string };
-    if (hash === current) continue;
+    const { hash } = payload as { hash?: string };
+    if (hash === undefined || hash === current) continue;
     if ((await store.findAccessToken(hash))?.tokenId === id)
       problems.push(`access_token ${id}: its old hash is found`);
   }

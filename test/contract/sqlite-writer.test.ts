@@ -37,7 +37,7 @@ test("many concurrent writes share few commits", async () => {
   const { world, store } = await open();
   let commits = 0;
   store.committed(() => commits++);
-  await Promise.all(times(500, (index) => world.addOrganization(`org ${index}`)));
+  await Promise.all(times(500, (index) => world.addOrganization(`other-${index}`)));
   expect(commits).toBeGreaterThan(0);
   expect(commits).toBeLessThan(10);
 });
@@ -46,7 +46,7 @@ test("a lone write does not wait for others", async () => {
   const { world, store } = await open();
   let commits = 0;
   store.committed(() => commits++);
-  for (let index = 0; index < 5; index++) await world.addOrganization(`org ${index}`);
+  for (let index = 0; index < 5; index++) await world.addOrganization(`other-${index}`);
   expect(commits).toBe(5);
 });
 
@@ -68,7 +68,7 @@ test("when a call is answered, another connection sees its event", async () => {
 
 test("a full queue refuses, says when to come back, and executes nothing of what it refused", async () => {
   const { world, store } = await open({ maxWaitingWrites: 4 });
-  const ids = times(20, (index) => `org ${index}`);
+  const ids = times(20, (index) => `other-${index}`);
   const calls = ids.map((id) => world.addOrganization(id));
   // One is with the writer, four wait.
   expect(await store.figures()).toMatchObject({ waitingWrites: 4 });

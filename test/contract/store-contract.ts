@@ -8,13 +8,18 @@ import { afterEach, describe, expect } from "@jest/globals";
 import type { Store } from "../../src/store/store.ts";
 import type { Policy } from "../../src/verification/environment.ts";
 import { historyProblems } from "./history-checker.ts";
+import { accessContract } from "./parts/access.ts";
 import { commandsContract } from "./parts/commands.ts";
 import { concurrencyContract } from "./parts/concurrency.ts";
 import { deliveriesContract } from "./parts/deliveries.ts";
 import { deliveryViewsContract } from "./parts/delivery-views.ts";
+import { erasureContract } from "./parts/erasure.ts";
+import { eventsContract } from "./parts/events.ts";
 import { idempotencyContract } from "./parts/idempotency.ts";
 import { keysContract } from "./parts/keys.ts";
 import { listsContract } from "./parts/lists.ts";
+import { noticesContract } from "./parts/notices.ts";
+import { pruningContract } from "./parts/pruning.ts";
 import { readsContract } from "./parts/reads.ts";
 import { World } from "./world.ts";
 
@@ -67,11 +72,16 @@ export function storeContract(name: string, openStore: () => Promise<OpenedStore
     });
 
     describe("commands", () => commandsContract(open));
+    describe("organizations, service accounts and tokens", () => accessContract(open));
     describe("many callers at once", () => concurrencyContract(open));
     describe("deliveries", () => deliveriesContract(open));
     describe("deliveries as people see and change them", () => deliveryViewsContract(open));
+    describe("erasure", () => erasureContract(open));
+    describe("lists of events", () => eventsContract(open));
     describe("commands that may come again", () => idempotencyContract(open));
     describe("uses of keys", () => keysContract(open));
+    describe("notices to old addresses", () => noticesContract(open));
+    describe("counters that are over", () => pruningContract(open));
     describe("lists of users", () => listsContract(open));
     describe("everything else", () => readsContract(open));
   });

@@ -41,6 +41,8 @@ export class World {
   /** Another one after a reopen. */
   store: Store;
   nowMs = Date.UTC(2026, 10, 22, 12);
+  /** What requests say of languages. */
+  acceptLanguage = "";
   readonly keyring: Keyring;
   readonly environments: EnvironmentFactory;
   /** The code last sent to each user. */
@@ -129,7 +131,7 @@ export class World {
   /** Executes with a fresh code in the environment and remembers the code. */
   async withNewCode(command: UserCommand): Promise<UserReply> {
     const { env, code } = this.environments.withNewCode(SYSTEM, command.userId);
-    const reply = await this.store.execute(command, env);
+    const reply = await this.store.execute(command, this.environments.withNotice(env, this.acceptLanguage));
     this.codes.set(command.userId, code);
     return reply;
   }

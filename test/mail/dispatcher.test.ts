@@ -16,7 +16,7 @@ import { friendly, Refusal, Relay, ScriptedRelay, type RelayHooks } from "./rela
 
 const FROM = { name: "Countersign", address: "no-reply@localhost" };
 const LEASE_MS = 60_000;
-const LEASE = { leaseMs: LEASE_MS, maxSendMs: 10_000 };
+const LEASE = { leaseMs: LEASE_MS, maxSendMs: 10_000, lookHoldsMs: 0 };
 
 let outbox: TestOutbox;
 let log: TestLog;

@@ -107,6 +107,8 @@ function dispatch(store: Store, transport: MailTransport): Dispatcher {
     logger: new TestLog().logger,
     leaseMs: LEASE_MS,
     maxSendMs: MAX_SEND_MS,
+    // Its time is the real one, which the tests' clock leaves behind.
+    lookHoldsMs: 0,
   });
   dispatcher.start();
   return dispatcher;

@@ -1,5 +1,6 @@
 // The mail thread as the dispatcher sees it: a real thread, a real relay.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { KeepMail } from "../../src/mail/dev-inbox.ts";
 import { HandOver } from "../../src/mail/hand-over.ts";
 import type { MailRoute } from "../../src/mail/mail-route.ts";
@@ -80,6 +81,28 @@ test("what was withdrawn between the answer and the envelope does not leave", as
   expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "withdrawn" });
   expect(handOver.isTaken).toBe(false);
   expect(relay.transactions).toEqual([]);
+});
+
+test("nothing is asked while the look at the code holds", async () => {
+  const handOver = new HandOver(() => Promise.reject(new Error("asked")));
+  handOver.foundLive(60_000);
+  expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "accepted" });
+  expect(handOver.isTaken).toBe(true);
+});
+
+test("what was withdrawn does not leave while the look holds, and nothing is asked", async () => {
+  const handOver = new HandOver(() => Promise.reject(new Error("asked")));
+  handOver.foundLive(60_000);
+  handOver.withdraw();
+  expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "withdrawn" });
+  expect(relay.transactions).toEqual([]);
+});
+
+test("asks when the look no longer holds", async () => {
+  const handOver = new HandOver(() => Promise.resolve(false));
+  handOver.foundLive(50);
+  relay.at = (point) => (point === "connect" ? sleep(60) : undefined);
+  expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "withdrawn" });
 });
 
 test("a withdrawal comes too late once the envelope is on its way", async () => {

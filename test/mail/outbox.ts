@@ -10,6 +10,7 @@ import { Keyring } from "../../src/store/keyring.ts";
 import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { DeliveryState } from "../../src/store/store.ts";
 import { UNAMBIGUOUS_ALPHABET } from "../../src/verification/code.ts";
+import type { Policy } from "../../src/verification/environment.ts";
 
 export const CODE_TTL_MS = 3_600_000;
 export const URL_TEMPLATE = "http://127.0.0.1:8080/verify?code={{.Code}}&orgId={{.OrgID}}&userId={{.UserID}}";
@@ -31,7 +32,7 @@ export class TestOutbox {
   readonly #folder: string;
   readonly #reader: Database.Database;
 
-  private constructor(folder: string, store: SqliteStore) {
+  private constructor(folder: string, store: SqliteStore, policy: Partial<Policy>) {
     this.#folder = folder;
     this.store = store;
     this.#reader = new Database(join(folder, "test.db"), { readonly: true });
@@ -48,15 +49,17 @@ export class TestOutbox {
         liveCodes: 1,
         defaultUrlTemplate: URL_TEMPLATE,
         links: { allowedHosts: undefined },
+        ...policy,
       },
       codeAlphabet: UNAMBIGUOUS_ALPHABET,
       codeLength: 6,
     });
   }
 
-  static async open(): Promise<TestOutbox> {
+  static async open(policy: Partial<Policy> = {}): Promise<TestOutbox> {
     const folder = mkdtempSync(join(tmpdir(), "countersign-mail-"));
-    const outbox = new TestOutbox(folder, await SqliteStore.open({ path: join(folder, "test.db") }));
+    const store = await SqliteStore.open({ path: join(folder, "test.db") });
+    const outbox = new TestOutbox(folder, store, policy);
     const command = { type: "organization.add", organizationId: "org1", name: "Org" } as const;
     await outbox.store.execute(command, outbox.environments.plain({ kind: "system" }));
     return outbox;

@@ -87,7 +87,7 @@ export class SmtpRecorder {
     const parsed = await simpleParser(await buffer(stream));
     const lines = (parsed.text ?? "").split("\n").map((line) => line.trim());
     const code = lines.find((line) => /^[A-Z0-9]{6}$/.test(line));
-    const link = lines.find((line) => /^https?:/.test(line));
+    const link = lines.find((line) => /^[a-z][a-z0-9+.-]*:\/\//.test(line));
     if (code === undefined || link === undefined) {
       answer(new Error(`no code or no link in: ${parsed.text}`));
       return;

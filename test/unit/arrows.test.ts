@@ -10,6 +10,7 @@ const FIXTURE = "test/fixtures/arrows";
 const ROOMS = [
   "cli",
   "client",
+  "settings",
   "transport",
   "mail",
   "web",

@@ -21,6 +21,7 @@ test("examples/production.env loads, with every limit on sending that a service 
       trustedProxies: [],
       maxFailuresPerDay: 30,
       liveCodes: 2,
+      addressChangeNotice: true,
     },
   });
 });

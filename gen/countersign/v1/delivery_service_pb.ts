@@ -417,7 +417,7 @@ export const RemoveSuppressionResponseSchema: GenMessage<RemoveSuppressionRespon
  * Every call carries `Authorization: Bearer <token>`. Reading takes `user.read`, changing `user.write`, for the
  * organization that the mail belongs to. Refusals shared by the calls: UNAUTHENTICATED without a valid token,
  * PERMISSION_DENIED for a caller whose roles do not allow the call, INVALID_ARGUMENT for a request that breaks a rule,
- * NOT_FOUND for an unknown mail.
+ * NOT_FOUND for an unknown mail, and for one that the caller may not read.
  *
  * @generated from service countersign.v1.DeliveryService
  */

@@ -2,7 +2,7 @@
  * Adds the user of one row, and finds out what an answer means for the row.
  *
  *     added        the user is there now
- *     already      a user with this id and address was there before: by an earlier run, most likely
+ *     already      this user was there before, as the row has it: by an earlier run, most likely
  *     rejected     the service refuses the row, and always will
  *     stop         the service refuses this and any other row, or is not there: the import cannot go on
  *     undone       waited in vain until the import was to end
@@ -15,7 +15,7 @@ import { callFailure, type CallFailure } from "../../client/call-failure.ts";
 import type { CountersignClient } from "../../client/node-client.ts";
 import { refusedForNow, spread, wait } from "../../client/retry.ts";
 import { explain } from "../service.ts";
-import type { NewRowUser } from "./columns.ts";
+import type { ColumnName, NewRowUser } from "./columns.ts";
 import type { RowFault } from "./input-rows.ts";
 
 export type RowOutcome =
@@ -62,7 +62,7 @@ export async function addRow(
     }
     try {
       if (failure.reason === "USER_ALREADY_EXISTS") {
-        const outcome = await compareWithPresent(user, organization, client);
+        const outcome = await compareWithPresent(user, client);
         pulse.lastMs = performance.now();
         return outcome;
       }
@@ -162,18 +162,30 @@ function columnOf(field: string): string {
   return last === "preferred_language" ? "language" : last;
 }
 
+/** A user with the row's id who is not the row's user: the row would be lost if it counted as done. */
 async function compareWithPresent(
-  { userId, email }: NewRowUser,
-  organization: string,
+  { userId, email, username, profile, organization }: NewRowUser,
   client: CountersignClient,
 ): Promise<RowOutcome> {
   const { user } = await client.users.getUserByID({ userId });
-  const present = user?.type.case === "human" ? user.type.value.email?.email : undefined;
-  if (present?.toLowerCase() !== email?.email?.toLowerCase()) {
-    return rejected([{ column: "user_id", problem: "belongs to a user with another address" }]);
-  }
-  if (organization !== "" && user?.details?.resourceOwner !== organization) {
-    return rejected([{ column: "user_id", problem: "belongs to a user of another organization" }]);
-  }
-  return { kind: "already" };
+  const human = user?.type.case === "human" ? user.type.value : undefined;
+  const present = human?.profile;
+  const organizationId = organization?.org?.case === "orgId" ? organization.org.value : undefined;
+  const pairs: readonly (readonly [column: ColumnName, wanted: unknown, found: unknown])[] = [
+    ["email", email?.email?.toLowerCase(), human?.email?.email.toLowerCase()],
+    ["given_name", profile?.givenName, present?.givenName],
+    ["family_name", profile?.familyName, present?.familyName],
+    ["username", username?.toLowerCase(), user?.username.toLowerCase()],
+    ["nick_name", profile?.nickName, present?.nickName],
+    ["display_name", profile?.displayName, present?.displayName],
+    ["language", profile?.preferredLanguage?.toLowerCase(), present?.preferredLanguage?.toLowerCase()],
+    ["gender", profile?.gender, present?.gender],
+    ["organization", organizationId, user?.details?.resourceOwner],
+  ];
+  const differing = pairs.filter(([, wanted, found]) => wanted !== undefined && wanted !== found);
+  if (differing.length === 0) return { kind: "already" };
+  const columns = differing.map(([column]) => column).join(", ");
+  return rejected([
+    { column: "user_id", problem: `is that of a user who is there already with another ${columns}` },
+  ]);
 }

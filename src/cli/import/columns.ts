@@ -103,17 +103,19 @@ export function readUser(values: RowValues, defaults: RowDefaults): ReadUser {
   const faults: RowFault[] = [];
   const fault = (column: ColumnName, problem: string) => void faults.push({ column, problem });
 
+  /** Without the spaces around it, which people do not mean. */
   function text(column: ColumnName): string {
-    const value = values.get(column) ?? "";
-    if (typeof value !== "string") {
-      fault(column, `is ${kindOf(value)}, and has to be a text`);
+    const given = values.get(column) ?? "";
+    if (typeof given !== "string") {
+      fault(column, `is ${kindOf(given)}, and has to be a text`);
       return "";
     }
+    const value = given.trim();
     const { maxLength }: Column = COLUMNS[column];
     if (value.includes(NOT_UTF8)) fault(column, "is not UTF-8");
-    else if (value.length > maxLength && [...value].length > maxLength) {
+    else if (value.length > maxLength && Array.from(value).length > maxLength) {
       fault(column, `has more than ${maxLength} characters`);
-    } else if (value !== "" && value.trim() === "") fault(column, "is blank");
+    } else if (value === "" && given !== "") fault(column, "is blank");
     return value;
   }
 
@@ -123,7 +125,7 @@ export function readUser(values: RowValues, defaults: RowDefaults): ReadUser {
     return value;
   }
 
-  const address = required("email").trim();
+  const address = required("email");
   if (address !== "") {
     const problem = addressProblem(address);
     if (problem !== undefined) fault("email", `"${maskAddress(address)}" is no address: ${problem}`);
@@ -188,7 +190,7 @@ function addressProblem(address: string): string | undefined {
 
 /** 32 hexadecimal digits. Usernames are told apart without regard to case, and so are these. */
 export function derivedUserId(organization: string, username: string): string {
-  const key = JSON.stringify([organization, username.trim().toLowerCase()]);
+  const key = JSON.stringify([organization, username.toLowerCase()]);
   return createHash("sha256").update(key).digest("hex").slice(0, 32);
 }
 

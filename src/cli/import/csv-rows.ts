@@ -37,7 +37,7 @@ function contentOf({ fields, problem }: CsvRecord, columns: readonly (ColumnName
 
 function readHeader({ fields, problem }: CsvRecord, ignoreUnknown: boolean): (ColumnName | undefined)[] {
   const problems: string[] = problem === undefined ? [] : [`the header ${problem}`];
-  if (fields.some((field) => field.includes(NOT_UTF8))) problems.push("the header is not UTF-8");
+  if (fields.some((field) => field.includes(NOT_UTF8))) throw refused(["the header is not UTF-8"]);
   const seen = new Set<ColumnName>();
   const columns = fields.map((field) => {
     const column = columnNamed(field);
@@ -47,9 +47,12 @@ function readHeader({ fields, problem }: CsvRecord, ignoreUnknown: boolean): (Co
     else seen.add(column);
     return column;
   });
-  // Of a header between semicolons nothing else is worth saying.
+  // Of a header without commas or line breaks nothing else is worth saying.
   if (fields.length === 1 && /[;\t]/.test(fields[0] ?? "")) {
     throw refused(["the header has no comma: save the file with commas between the fields"]);
+  }
+  if (fields.some((field) => field.includes("\r"))) {
+    throw refused(["the lines end with CR alone: save the file with LF or CRLF at their ends"]);
   }
   const missing = REQUIRED_COLUMNS.filter((column) => !seen.has(column));
   if (missing.length > 0) problems.push(`the header lacks ${missing.join(", ")}`);

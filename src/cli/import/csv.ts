@@ -90,6 +90,7 @@ export function readRecord(text: string, start: number, isLast: boolean): ReadRe
     } else {
       const end = unquotedEnd(text, at);
       field = text.slice(at, end);
+      if (text[end] !== COMMA && field.endsWith(CARRIAGE_RETURN)) field = field.slice(0, -1);
       if (field.includes(QUOTE)) problem ??= 'has a quote (") within a field that does not begin with one';
       at = end;
     }
@@ -101,7 +102,7 @@ export function readRecord(text: string, start: number, isLast: boolean): ReadRe
     // The end of the record: at once, or after what cannot be read.
     const newline = text.indexOf(NEWLINE, at);
     if (newline === -1 && !isLast) return undefined;
-    fields.push(field.endsWith(CARRIAGE_RETURN) && newline === at ? field.slice(0, -1) : field);
+    fields.push(field);
     return { fields, end: newline === -1 ? text.length : newline + 1, problem };
   }
 }

@@ -8,11 +8,13 @@ import { crc32 } from "node:zlib";
 export interface DoneState {
   /** All rows up to this number are done. */
   readonly upTo: number;
-  /** CRC-32 of these rows, one after the other. */
+  /** CRC-32 of these rows, a line break after each. */
   readonly checksum: number;
   /** Numbers of rows beyond that are done too. */
   readonly beyond: readonly number[];
 }
+
+const ROW_END = "\n";
 
 export const NOTHING_DONE: DoneState = { upTo: 0, checksum: 0, beyond: [] };
 
@@ -37,7 +39,7 @@ export class DoneRows {
    * @returns whether it is still to be done; undefined when the input is another one than that of the state
    */
   see(number: number, raw: string): boolean | undefined {
-    this.#running = crc32(raw, this.#running);
+    this.#running = crc32(ROW_END, crc32(raw, this.#running));
     this.#lastSeen = number;
     if (number < this.#upTo) return false;
     if (number === this.#upTo) return this.#running === this.#checksum ? false : undefined;

@@ -2,9 +2,8 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
-import { callFailure } from "../../client/call-failure.ts";
 import { EXIT_FAILED, EXIT_OK, EXIT_REJECTED, EXIT_USAGE, SIGNAL_EXIT_CODES } from "../exit-codes.ts";
-import { CommandError, explain, withService, type Service } from "../service.ts";
+import { CommandError, withService, type Service } from "../service.ts";
 import type { ServiceFlags } from "../service-options.ts";
 import { countText } from "../table.ts";
 import { writeJson } from "../write-json.ts";
@@ -41,8 +40,8 @@ const PATIENCE_MS = 60_000;
 
 /**
  * @param file path, or "-" for stdin
- * @returns the exit code: 0 all rows are users, 1 stopped, 2 wrong usage, 3 the end was reached and rows were rejected,
- * 130 or 143 interrupted
+ * @returns the exit code: 0 all rows are users, 3 the end was reached and rows were rejected, 130 or 143 interrupted, 1
+ * stopped, 2 wrong usage, 5 or 6 the service could not be called to begin with
  */
 export async function importCommand(file: string, flags: ImportFlags): Promise<number> {
   const interrupts = watchInterrupts();
@@ -222,7 +221,7 @@ async function resumedState(
   }
   if (resume === undefined) {
     throw new CommandError(
-      `an import of this input stopped after ${countText(rowsOfCounts(found))} rows: --resume goes on with it; to begin anew, delete ${place}`,
+      `an import of this input stopped after ${rowsText(rowsOfCounts(found))}: --resume goes on with it; to begin anew, delete ${place}`,
       EXIT_USAGE,
     );
   }
@@ -245,15 +244,11 @@ function rowsOfCounts({ counts }: Checkpoint): number {
 }
 
 /** Asks for next to nothing: a wrong address or token is told before the first row is read. */
-async function greet({ client, url }: Service): Promise<void> {
-  try {
-    await client.users.listUsers({
-      query: { limit: 1 },
-      queries: [{ query: { case: "inUserIdsQuery", value: { userIds: ["-"] } } }],
-    });
-  } catch (error) {
-    throw new CommandError(explain(callFailure(error), url));
-  }
+async function greet({ client }: Service): Promise<void> {
+  await client.users.listUsers({
+    query: { limit: 1 },
+    queries: [{ query: { case: "inUserIdsQuery", value: { userIds: ["-"] } } }],
+  });
 }
 
 // --- What is said ----------------------------------------------------------------------------------------------------
@@ -282,14 +277,14 @@ function report(run: ImportRun, { isWhole }: ImportResult, flags: ImportFlags, e
           `${countText(alreadyThere)} there already`,
           `${countText(rejected)} rejected`,
         ];
-  process.stdout.write(`${countText(rows)} rows: ${what.join(", ")}; ${durationText(elapsedMs)}\n`);
+  process.stdout.write(`${rowsText(rows)}: ${what.join(", ")}; ${durationText(elapsedMs)}\n`);
   if (rejected > 0 && flags.rejected !== undefined) {
     process.stdout.write(`${flags.rejected} says what is wrong with the rejected rows\n`);
   }
 }
 
 function whyStopped({ stopped }: ImportResult, run: ImportRun): string {
-  return stopped ?? `interrupted after ${countText(run.rows)} rows`;
+  return stopped ?? `interrupted after ${rowsText(run.rows)}`;
 }
 
 function howToGoOn(place: string | undefined): string {
@@ -298,12 +293,17 @@ function howToGoOn(place: string | undefined): string {
     : "give the same command with --resume to go on";
 }
 
+/** `1 row`, `9,999 rows` */
+function rowsText(count: number): string {
+  return count === 1 ? "1 row" : `${countText(count)} rows`;
+}
+
 function inWords(error: unknown, file: string, place: string | undefined, run: ImportRun): unknown {
   // What the header says is wrong before anything was done.
   if (error instanceof CommandError) return error;
   if (error instanceof CsvError) {
     return new CommandError(
-      `${file}: ${error.message} ${countText(run.rows)} rows before it are done; mend it, and ${howToGoOn(place)}`,
+      `${file}: ${error.message} What stands before it is done (${rowsText(run.rows)}); mend it, and ${howToGoOn(place)}`,
     );
   }
   const { code, syscall } = error as NodeJS.ErrnoException;

@@ -60,7 +60,7 @@ export function createImportRun(options: ImportOptions): ImportRun {
   let wake: (() => void) | undefined;
   let stopped: string | undefined;
   /** Of what nobody waits for: the first one ends the run. */
-  let fault: unknown;
+  let fault: Error | undefined;
 
   function reject(row: InputRow, faults: readonly RowFault[]): void {
     counts.rejected++;
@@ -103,7 +103,7 @@ export function createImportRun(options: ImportOptions): ImportRun {
   }
 
   function fail(error: unknown): void {
-    fault ??= error;
+    fault ??= asError(error);
     end();
   }
 
@@ -147,6 +147,8 @@ export function createImportRun(options: ImportOptions): ImportRun {
   let isSaving = false;
 
   function saveNow(): Promise<void> {
+    // A checkpoint of nothing would only be in the way.
+    if (counts.added + counts.alreadyThere + counts.rejected === 0) return saving;
     isSaving = true;
     saving = saving
       .then(async () => {
@@ -174,7 +176,7 @@ export function createImportRun(options: ImportOptions): ImportRun {
         isWhole = await pump();
       } catch (error) {
         // Of the input: what is under way may still finish. Where the import ends, so does the reading.
-        if (!(isEnding() && isAbort(error))) fault ??= error;
+        if (!(isEnding() && isAbort(error))) fault ??= asError(error);
       }
       await until(() => underWay === 0);
       clearInterval(timer);
@@ -193,6 +195,10 @@ function readRow({ content }: InputRow, defaults: RowDefaults): ReadUser {
 function organizationNamedBy({ content }: InputRow): string {
   const named = content.kind === "values" ? content.values.get("organization") : undefined;
   return typeof named === "string" ? named : "";
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function isAbort(error: unknown): boolean {

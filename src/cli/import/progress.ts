@@ -18,6 +18,8 @@ export interface Terminal {
 const DRAW_MS = 200;
 const LINE_MS = 10_000;
 const BAR_WIDTH = 24;
+/** Of terminals that do not tell. */
+const DEFAULT_COLUMNS = 80;
 const ERASE_LINE = "\r\u001B[2K";
 
 export class Progress {
@@ -61,7 +63,7 @@ export class Progress {
     }
     const { part } = this.#state();
     const line = part === undefined ? text : `${bar(part)} ${text}`;
-    this.#out.write(`${ERASE_LINE}${line.slice(0, (this.#out.columns ?? 80) - 1)}`);
+    this.#out.write(`${ERASE_LINE}${line.slice(0, (this.#out.columns || DEFAULT_COLUMNS) - 1)}`);
     this.#isDrawn = true;
   }
 

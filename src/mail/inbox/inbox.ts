@@ -76,6 +76,16 @@ export class Inbox implements InboxReader {
     );
   }
 
+  /** To be called after mails were taken from the store: those of users who were erased. */
+  async dropErased(): Promise<void> {
+    const known = new Set(this.#entries.map(({ mailId }) => mailId));
+    const kept = new Set(
+      (await this.#options.store.listInboxMails(ALL_MAILS)).map(({ deliveryId }) => deliveryId),
+    );
+    // What came meanwhile may not be among those that were read.
+    this.#entries = this.#entries.filter(({ mailId }) => kept.has(mailId) || !known.has(mailId));
+  }
+
   async list({ limit, beforeMailId, ...filter }: InboxQuery): Promise<InboxPage> {
     await this.#load();
     const older = beforeMailId === undefined ? this.#entries : this.#olderThan(beforeMailId);
@@ -212,7 +222,7 @@ function summaryOf(mail: Mail, receivedAtMs: number): InboxSummary {
     from: mailboxText(from),
     to: to.address,
     subject,
-    // A test mail has a mark in its place.
+    // A test mail has a mark in its place, a notice nothing.
     code: request.kind === "test" ? "" : request.code,
     link: carries(mail, request.link) ? request.link : "",
     userId: request.user.userId,

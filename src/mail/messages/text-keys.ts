@@ -3,6 +3,7 @@
  *
  * A text is plain words with placeholders, `{{name}}`. Each language has all of them; operators replace any of them.
  */
+import type { NoticeTexts } from "./notice-texts.ts";
 
 /** What a text may hold beside its words. */
 export type Placeholder =
@@ -101,4 +102,5 @@ export interface BuiltInLocale {
   /** The tag whose dates and durations are written. */
   readonly formatTag: string;
   readonly texts: MessageTexts;
+  readonly notice: NoticeTexts;
 }

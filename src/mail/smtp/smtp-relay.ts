@@ -1,5 +1,5 @@
 /** Where a relay is, and who Countersign is there. */
-import { isLoopback } from "../../verification/url-template.ts";
+import { isLoopback } from "../../verification/host-name.ts";
 
 export interface SmtpRelay {
   /** IP address, without brackets, or host name. */

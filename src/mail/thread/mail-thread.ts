@@ -16,6 +16,7 @@ import type { SendOutcome } from "../mail-transport.ts";
 import type { ComposerOptions, Mail, MailRequest } from "../message.ts";
 import { RETRY_DELAYS } from "../retry-policy.ts";
 import type { FromMailThread, MailThreadData, ToMailThread } from "./messages.ts";
+import { OutgoingMessages } from "./outgoing-messages.ts";
 
 export interface MailThreadOptions {
   readonly route: MailRoute;
@@ -38,6 +39,7 @@ export class MailThread implements MailGateway {
   readonly #options: MailThreadOptions;
   /** By id of the delivery. */
   readonly #pending = new Map<string, Pending>();
+  readonly #outgoing = new OutgoingMessages<ToMailThread>((messages) => this.#worker?.postMessage(messages));
   #worker: Worker | undefined;
   #closing: PromiseWithResolvers<void> | undefined;
 
@@ -53,7 +55,7 @@ export class MailThread implements MailGateway {
     this.#worker ??= this.#start();
     return new Promise((resolve) => {
       this.#pending.set(request.deliveryId, { handOver, resolve });
-      this.#send({ kind: "deliver", request, cell: handOver.cell });
+      this.#outgoing.say({ kind: "deliver", request, cell: handOver.cell });
     });
   }
 
@@ -62,7 +64,7 @@ export class MailThread implements MailGateway {
     this.#closing = Promise.withResolvers<void>();
     const worker = this.#worker;
     if (worker !== undefined) {
-      this.#send({ kind: "close" });
+      this.#outgoing.say({ kind: "close" });
       const timer = setTimeout(() => void worker.terminate(), this.#options.closeTimeoutMs ?? 1_000);
       await this.#closing.promise;
       clearTimeout(timer);
@@ -74,7 +76,9 @@ export class MailThread implements MailGateway {
     const { route, composer } = this.#options;
     const workerData: MailThreadData = { route, composer };
     const worker = new Worker(workerFile("mail-worker", import.meta.url), { workerData });
-    worker.on("message", (message: FromMailThread) => this.#receive(message));
+    worker.on("message", (messages: readonly FromMailThread[]) => {
+      for (const message of messages) this.#receive(message);
+    });
     worker.on("error", (error) => this.#options.logger.error({ err: error }, "the mail thread broke"));
     worker.on("exit", () => this.#exited());
     return worker;
@@ -110,7 +114,7 @@ export class MailThread implements MailGateway {
 
   async #answer(deliveryId: string): Promise<void> {
     const isLive = (await this.#pending.get(deliveryId)?.handOver.ask()) ?? false;
-    this.#send({ kind: "answer", deliveryId, isLive });
+    this.#outgoing.say({ kind: "answer", deliveryId, isLive });
   }
 
   async #keep(mail: Mail): Promise<void> {
@@ -120,11 +124,7 @@ export class MailThread implements MailGateway {
     } catch (error) {
       problem = error instanceof Error ? error.name : "unknown error";
     }
-    this.#send({ kind: "kept", deliveryId: mail.request.deliveryId, problem });
-  }
-
-  #send(message: ToMailThread): void {
-    this.#worker?.postMessage(message);
+    this.#outgoing.say({ kind: "kept", deliveryId: mail.request.deliveryId, problem });
   }
 }
 

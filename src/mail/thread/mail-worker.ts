@@ -11,10 +11,12 @@ import { createPermit, type HandOverCell } from "../hand-over.ts";
 import { createTransport } from "../mail-route.ts";
 import { createComposer, type MailRequest } from "../message.ts";
 import type { FromMailThread, LogLevel, MailThreadData, ToMailThread } from "./messages.ts";
+import { OutgoingMessages } from "./outgoing-messages.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("mail-worker runs as a worker");
-const say = (message: FromMailThread) => port.postMessage(message);
+const outgoing = new OutgoingMessages<FromMailThread>((messages) => port.postMessage(messages));
+const say = (message: FromMailThread) => outgoing.say(message);
 
 // Calls go first where processors are scarce. On Linux a priority belongs to the thread that sets it; elsewhere it would
 // be the whole process's.
@@ -36,7 +38,9 @@ const transport = createTransport(route, {
 });
 const courier = new Courier(createComposer(composer), transport);
 
-port.on("message", (message: ToMailThread) => {
+port.on("message", (messages: readonly ToMailThread[]) => messages.forEach(receive));
+
+function receive(message: ToMailThread): void {
   switch (message.kind) {
     case "deliver":
       void deliver(message.request, message.cell);
@@ -52,7 +56,7 @@ port.on("message", (message: ToMailThread) => {
       void close();
       break;
   }
-});
+}
 
 async function deliver(request: MailRequest, cell: HandOverCell): Promise<void> {
   const { deliveryId } = request;
@@ -71,6 +75,7 @@ async function deliver(request: MailRequest, cell: HandOverCell): Promise<void> 
 async function close(): Promise<void> {
   await courier.close();
   say({ kind: "closed" });
+  outgoing.flush();
   port?.close();
 }
 

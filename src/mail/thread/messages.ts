@@ -1,4 +1,4 @@
-/** What the main thread and the mail thread say to each other. */
+/** What the main thread and the mail thread say to each other, several messages at a time. */
 import type { HandOverCell } from "../hand-over.ts";
 import type { MailRoute } from "../mail-route.ts";
 import type { SendOutcome } from "../mail-transport.ts";

@@ -6,14 +6,16 @@
  * - `templateData` has the words and the looks, for receivers with a template of their own;
  * - `args` has what is known of the person, as they entered it: a receiver that writes HTML escapes it.
  *
- * Countersign has no phone numbers and no logo: these are empty, so that templates find the names. Two members are our
- * own, `messageId` and `language` of `contextInfo`.
+ * A notice to an old address has no code, no link and no name; its `eventType` tells it from mails with a code. Countersign
+ * has no phone numbers and no logo: these are empty, so that templates find the names. Two members are our own,
+ * `messageId` and `language` of `contextInfo`.
  */
 import type { Mail } from "../message.ts";
 
 export interface WebhookPayload {
   readonly contextInfo: {
-    readonly eventType: "user.human.email.code.added";
+    /** What happened: a code was made, or the address changed and this is the old one. */
+    readonly eventType: "user.human.email.code.added" | "user.human.email.changed";
     readonly provider: { readonly id: string; readonly description: string };
     readonly recipientEmailAddress: string;
     /** For the header Message-ID, in angle brackets: the same at every try. */
@@ -87,7 +89,7 @@ const LOOKS = {
 export function buildPayload(mail: Mail): WebhookPayload {
   return {
     contextInfo: {
-      eventType: "user.human.email.code.added",
+      eventType: mail.request.kind === "notice" ? "user.human.email.changed" : "user.human.email.code.added",
       provider: PROVIDER,
       recipientEmailAddress: mail.to.address,
       messageId: mail.messageId,

@@ -1,5 +1,5 @@
 /** Where the HTTP provider is, and what it is trusted with. */
-import { isLoopback } from "../../verification/url-template.ts";
+import { isLoopback } from "../../verification/host-name.ts";
 import { addressProblem } from "./address-guard.ts";
 
 /** Plain data: it crosses to the mail thread. */

@@ -65,6 +65,7 @@ export interface OwnCommit {
   readonly queuedMail: boolean;
   readonly changedUsers: readonly string[];
   readonly cancelRequests?: readonly CancelRequest[];
+  readonly erasedMails?: boolean;
 }
 
 export interface CommitFeedOptions {
@@ -118,12 +119,12 @@ export class CommitFeed {
   }
 
   /** Call before the callers of the commit are answered. */
-  tell({ positions, queuedMail, changedUsers, cancelRequests = [] }: OwnCommit): void {
+  tell({ positions, queuedMail, changedUsers, cancelRequests = [], erasedMails = false }: OwnCommit): void {
     if (positions !== undefined) {
       this.#own.add(positions);
       this.#skipOwn();
-    } else if (!queuedMail && cancelRequests.length === 0) return;
-    this.#publish({ position: positions?.last ?? 0, queuedMail, changedUsers, cancelRequests });
+    } else if (!queuedMail && cancelRequests.length === 0 && !erasedMails) return;
+    this.#publish({ position: positions?.last ?? 0, queuedMail, changedUsers, cancelRequests, erasedMails });
   }
 
   async close(): Promise<void> {

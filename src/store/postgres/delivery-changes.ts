@@ -76,7 +76,10 @@ async function changeRow(transaction: Transaction, change: RowChange, nowMs: num
   if (found === undefined) return refusedChange("DELIVERY_NOT_FOUND");
   const { row: id } = found;
   const facts = {
-    user: change.kind === "retry" ? await findUser(transaction, found.userId) : undefined,
+    user:
+      change.kind === "retry" && found.kind === "code"
+        ? await findUser(transaction, found.userId)
+        : undefined,
     timeline: change.kind === "bounce" ? await readTimeline(transaction, id) : [],
   };
   const { row, entry, suppression, ...effect } = effectOf(change, found, facts, nowMs);

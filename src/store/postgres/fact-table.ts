@@ -1,9 +1,12 @@
 /**
  * The rows outside the aggregates that rules look at, as a transaction found them and as its decisions leave them.
  *
- * Buckets and kept answers are locked when they are loaded, so that what was decided on is still so at the commit. Claims
- * are not: a claim that was free and is taken by two has a unique key that refuses the second.
+ * Buckets and kept answers are locked when they are loaded, so that what was decided on is still so at the commit; and
+ * service accounts against changes, so that none gets a token while another instance removes it. Claims are not locked: a
+ * claim that was free and is taken by two has a unique key that refuses the second. Neither are organizations, which never
+ * go, and which every call to add a user looks at.
  */
+import type { AggregateStates } from "../../verification/aggregates.ts";
 import {
   claimText,
   type BucketUse,
@@ -15,6 +18,9 @@ import {
   type KeptReply,
   type ReplyToKeep,
 } from "../../verification/decider.ts";
+import type { OrganizationSettings } from "../../verification/organization-settings.ts";
+import type { OrganizationState } from "../../verification/organization.ts";
+import type { ServiceAccountState } from "../../verification/service-account.ts";
 import { addressKey, suppressionText } from "../../verification/suppression.ts";
 import type { Details } from "../../verification/user/commands.ts";
 import type { Transaction } from "./database.ts";
@@ -53,7 +59,12 @@ const INSERT_CLAIMS: Statement = {
 };
 const SELECT_ORGANIZATIONS: Statement = {
   name: "select_organizations",
-  text: "SELECT id FROM aggregates WHERE type = 'organization' AND id = ANY($1)",
+  text: "SELECT id, state FROM aggregates WHERE type = 'organization' AND id = ANY($1)",
+};
+const SELECT_SERVICE_ACCOUNTS: Statement = {
+  name: "select_service_accounts",
+  text: `SELECT id, state FROM aggregates WHERE type = 'service_account' AND id = ANY($1)
+    ORDER BY id FOR SHARE`,
 };
 const SELECT_SUPPRESSIONS: Statement = {
   name: "select_suppressions",
@@ -84,21 +95,28 @@ interface Entry<Row> {
   now: Row | undefined;
 }
 
+/** Looks among the aggregates that the transaction itself has loaded. */
+export type FindLoaded = <Type extends "organization" | "service_account">(
+  type: Type,
+  id: string,
+) => AggregateStates[Type] | undefined;
+
 type Kept = KeptReply & { readonly expiresAtMs: number };
 
 export class FactTable {
   readonly #transaction: Transaction;
-  readonly #isNewOrganization: (organizationId: string) => boolean;
+  readonly #findLoaded: FindLoaded;
   readonly #buckets = new Map<string, Entry<BucketUse>>();
   readonly #claims = new Map<string, Entry<string> & { readonly key: ClaimKey }>();
-  readonly #organizations = new Map<string, boolean>();
+  readonly #organizations = new Map<string, OrganizationState | undefined>();
+  readonly #serviceAccounts = new Map<string, ServiceAccountState | undefined>();
   readonly #suppressions = new Map<string, boolean>();
   readonly #replies = new Map<string, Entry<Kept>>();
 
-  /** @param isNewOrganization whether the transaction itself has added it */
-  constructor(transaction: Transaction, isNewOrganization: (organizationId: string) => boolean) {
+  /** @param findLoaded what the transaction has made of an aggregate so far; undefined: it has not loaded it, or there is none */
+  constructor(transaction: Transaction, findLoaded: FindLoaded) {
     this.#transaction = transaction;
-    this.#isNewOrganization = isNewOrganization;
+    this.#findLoaded = findLoaded;
   }
 
   /** Asks for those that were not loaded yet, all at once. */
@@ -111,7 +129,8 @@ export class FactTable {
       this.#loadBuckets(missing.buckets),
       this.#loadReplies(missing.replies),
       this.#loadClaims(missing.claims),
-      this.#loadOrganizations(missing.organizations),
+      this.#loadAggregates(SELECT_ORGANIZATIONS, missing.organizations, this.#organizations),
+      this.#loadAggregates(SELECT_SERVICE_ACCOUNTS, missing.serviceAccounts, this.#serviceAccounts),
       this.#loadSuppressions(missing.suppressions),
     ]);
   }
@@ -119,7 +138,8 @@ export class FactTable {
   /** What a decision gets to see. */
   pick(keys: readonly FactKey[], nowMs: number): Facts {
     const claims = new Map<string, string>();
-    const organizations = new Set<string>();
+    const organizations = new Map<string, OrganizationSettings>();
+    const serviceAccounts = new Map<string, ServiceAccountState>();
     const buckets = new Map<string, BucketUse>();
     const suppressions = new Set<string>();
     const replies = new Map<string, KeptReply>();
@@ -129,9 +149,13 @@ export class FactTable {
         const holder = this.#claims.get(text)?.now;
         if (holder !== undefined) claims.set(text, holder);
       } else if (key.kind === "organization") {
-        const { organizationId } = key;
-        if (this.#organizations.get(organizationId) === true || this.#isNewOrganization(organizationId))
-          organizations.add(organizationId);
+        const { organizationId: id } = key;
+        const found = this.#findLoaded("organization", id) ?? this.#organizations.get(id);
+        if (found !== undefined) organizations.set(id, found.settings);
+      } else if (key.kind === "serviceAccount") {
+        const { serviceAccountId: id } = key;
+        const found = this.#findLoaded("service_account", id) ?? this.#serviceAccounts.get(id);
+        if (found !== undefined) serviceAccounts.set(id, found);
       } else if (key.kind === "suppression") {
         const text = suppressionText(key.suppression);
         if (this.#suppressions.get(text) === true) suppressions.add(text);
@@ -143,7 +167,7 @@ export class FactTable {
         if (use !== undefined && use.expiresAtMs > nowMs) buckets.set(key.bucket, use);
       }
     }
-    return { claims, organizations, buckets, suppressions, replies };
+    return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
   }
 
   /**
@@ -198,6 +222,8 @@ export class FactTable {
         return this.#claims.has(claimText(key.claim));
       case "organization":
         return this.#organizations.has(key.organizationId);
+      case "serviceAccount":
+        return this.#serviceAccounts.has(key.serviceAccountId);
       case "suppression":
         return this.#suppressions.has(suppressionText(key.suppression));
       case "reply":
@@ -237,11 +263,15 @@ export class FactTable {
       this.#claims.set(text, { key, found: found.get(text), now: found.get(text) });
   }
 
-  async #loadOrganizations(ids: ReadonlySet<string>): Promise<void> {
+  async #loadAggregates<State>(
+    statement: Statement,
+    ids: ReadonlySet<string>,
+    into: Map<string, State | undefined>,
+  ): Promise<void> {
     if (ids.size === 0) return;
-    const { rows } = await this.#transaction.query<{ id: string }>(SELECT_ORGANIZATIONS, [[...ids]]);
-    const found = new Set(rows.map(({ id }) => id));
-    for (const id of ids) this.#organizations.set(id, found.has(id));
+    const { rows } = await this.#transaction.query<{ id: string; state: string }>(statement, [[...ids]]);
+    const found = new Map(rows.map(({ id, state }) => [id, JSON.parse(state) as State]));
+    for (const id of ids) into.set(id, found.get(id));
   }
 
   async #loadSuppressions(
@@ -307,6 +337,7 @@ class Missing {
   readonly replies = new Set<string>();
   readonly claims = new Map<string, ClaimKey>();
   readonly organizations = new Set<string>();
+  readonly serviceAccounts = new Set<string>();
   readonly suppressions = new Map<string, { readonly organization: string; readonly address: string }>();
 
   add(key: FactKey): void {
@@ -316,6 +347,9 @@ class Missing {
         return;
       case "organization":
         this.organizations.add(key.organizationId);
+        return;
+      case "serviceAccount":
+        this.serviceAccounts.add(key.serviceAccountId);
         return;
       case "suppression": {
         const { organizationId, address } = key.suppression;

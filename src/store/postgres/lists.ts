@@ -7,6 +7,14 @@
 import { failure, FailureError } from "../../verification/failures.ts";
 import type { UserState } from "../../verification/user/state.ts";
 import type {
+  AccessTokenPage,
+  AccessTokenQuery,
+  OrganizationPage,
+  OrganizationQuery,
+  ServiceAccountPage,
+  ServiceAccountQuery,
+} from "../access-query.ts";
+import type {
   DeliveryPage,
   DeliveryQuery,
   DeliveryRecord,
@@ -14,19 +22,21 @@ import type {
   SuppressionPage,
   SuppressionQuery,
 } from "../deliveries.ts";
+import type { EventPage, EventQuery } from "../event-query.ts";
 import { cutPage, withoutRow } from "../page-cut.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
+import { listAccessTokens, listOrganizations, listServiceAccounts } from "./access-list.ts";
 import type { Database } from "./database.ts";
 import { listDeliveriesSql, listSuppressionsSql } from "./delivery-list-sql.ts";
 import { isStatementTimeout, refusalOf } from "./errors.ts";
+import { listEvents } from "./event-list.ts";
 import { SELECT_HEAD } from "./positions.ts";
-import { numbered, type Sql } from "./sql-text.ts";
+import { numbered, type AskSql } from "./sql-text.ts";
 import { listUsersSql } from "./user-list-sql.ts";
 
 const MAX_WAITING_LISTS = 64;
 const OVERLOAD_RETRY_MS = 1_000;
-
-type Ask = <Row>(query: Sql) => Promise<readonly Row[]>;
+const EVENTS_GRACE_MS = 2_000;
 
 export class Lists {
   readonly #database: Database;
@@ -75,7 +85,24 @@ export class Lists {
     });
   }
 
-  async #list<Page>(timeoutMs: number, read: (ask: Ask) => Promise<Page>): Promise<Page> {
+  organizations(query: OrganizationQuery): Promise<OrganizationPage> {
+    return this.#list(query.timeoutMs, (ask) => listOrganizations(ask, query));
+  }
+
+  serviceAccounts(query: ServiceAccountQuery): Promise<ServiceAccountPage> {
+    return this.#list(query.timeoutMs, (ask) => listServiceAccounts(ask, query));
+  }
+
+  accessTokens(query: AccessTokenQuery): Promise<AccessTokenPage> {
+    return this.#list(query.timeoutMs, (ask) => listAccessTokens(ask, query));
+  }
+
+  /** Ends its pages by itself; the time-out is for a server that takes too long over one stretch. */
+  events(query: EventQuery): Promise<EventPage> {
+    return this.#list(query.timeoutMs + EVENTS_GRACE_MS, (ask) => listEvents(ask, query));
+  }
+
+  async #list<Page>(timeoutMs: number, read: (ask: AskSql) => Promise<Page>): Promise<Page> {
     await this.#turn();
     try {
       if (timeoutMs <= 0) throw timedOut();

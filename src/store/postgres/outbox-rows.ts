@@ -18,9 +18,10 @@ export interface TestMail {
   readonly expiresAtMs: number;
 }
 
-interface NewRow extends Omit<OutboxEntry, "sealedCode"> {
+interface NewRow extends Omit<OutboxEntry, "kind" | "sealedCode" | "newAddress"> {
   readonly kind: DeliveryKind;
   readonly sealedCode: string | null;
+  readonly newAddress: string;
   readonly recipientFolded: string;
   readonly nowMs: number;
 }
@@ -28,12 +29,12 @@ interface NewRow extends Omit<OutboxEntry, "sealedCode"> {
 const INSERT: Statement = {
   name: "insert_outbox",
   text: `INSERT INTO outbox (delivery_id, kind, code_id, user_id, organization_id, recipient, recipient_folded,
-      url_template, sealed_code, accept_language, queued_at_ms, expires_at_ms, state, due_at_ms)
+      url_template, sealed_code, accept_language, new_address, queued_at_ms, expires_at_ms, state, due_at_ms)
     SELECT "deliveryId", kind, "codeId", "userId", "organizationId", recipient, "recipientFolded", "urlTemplate",
-      "sealedCode", "acceptLanguage", "nowMs", "expiresAtMs", 'queued', "nowMs"
+      "sealedCode", "acceptLanguage", "newAddress", "nowMs", "expiresAtMs", 'queued', "nowMs"
     FROM json_to_recordset($1) AS r ("deliveryId" TEXT, kind TEXT, "codeId" TEXT, "userId" TEXT, "organizationId" TEXT,
       recipient TEXT, "recipientFolded" TEXT, "urlTemplate" TEXT, "sealedCode" TEXT, "acceptLanguage" TEXT,
-      "nowMs" BIGINT, "expiresAtMs" BIGINT)`,
+      "newAddress" TEXT, "nowMs" BIGINT, "expiresAtMs" BIGINT)`,
 };
 
 /** Defers them. */
@@ -42,7 +43,9 @@ export function writeOutboxEntries(transaction: Transaction, queued: readonly Qu
     transaction,
     queued.map(({ entry, nowMs }) => ({
       ...entry,
-      kind: "code",
+      kind: entry.kind ?? "code",
+      sealedCode: entry.sealedCode === "" ? null : entry.sealedCode,
+      newAddress: entry.newAddress ?? "",
       recipientFolded: entry.recipient.toLowerCase(),
       nowMs,
     })),
@@ -63,6 +66,7 @@ export function writeTestMail(transaction: Transaction, mail: TestMail, nowMs: n
     urlTemplate: "",
     sealedCode: null,
     acceptLanguage: "",
+    newAddress: "",
     expiresAtMs,
     nowMs,
   };

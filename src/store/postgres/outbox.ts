@@ -24,7 +24,8 @@ const CLAIM: Statement = {
     FROM due WHERE o.id = due.id
     RETURNING delivery_id AS "deliveryId", kind, code_id AS "codeId", user_id AS "userId",
       organization_id AS "organizationId", recipient, url_template AS "urlTemplate",
-      coalesce(sealed_code, '') AS "sealedCode", accept_language AS "acceptLanguage", expires_at_ms AS "expiresAtMs",
+      coalesce(sealed_code, '') AS "sealedCode", accept_language AS "acceptLanguage",
+      new_address AS "newAddress", expires_at_ms AS "expiresAtMs",
       o.id || ':' || lease_id AS "leaseId", attempt, queued_at_ms AS "queuedAtMs",
       cancel_requested_by AS "cancelRequestedBy"`,
 };

@@ -25,11 +25,12 @@ const APPEND: Statement = {
       UPDATE log_head SET position = position + $2 WHERE id = 1 RETURNING position
     ), appended AS (
       INSERT INTO events (position, aggregate_type, aggregate_id, sequence, type, payload, created_at_ms,
-        organization_id, editor)
+        organization_id, editor, request_id, client_address)
       SELECT head.position - $2 + r.place, r."aggregateType", r."aggregateId", r.sequence, r.type, r.payload,
-        r."createdAtMs", r."organizationId", r.editor
+        r."createdAtMs", r."organizationId", r.editor, r."requestId", r."clientAddress"
       FROM head, json_to_recordset($1) AS r (place BIGINT, "aggregateType" TEXT, "aggregateId" TEXT, sequence BIGINT,
-        type TEXT, payload TEXT, "createdAtMs" BIGINT, "organizationId" TEXT, editor TEXT)
+        type TEXT, payload TEXT, "createdAtMs" BIGINT, "organizationId" TEXT, editor TEXT, "requestId" TEXT,
+        "clientAddress" TEXT)
     )
     SELECT position FROM head`,
 };
@@ -45,8 +46,9 @@ export async function appendEvents(
   transaction: Transaction,
   events: readonly PlacedEvent[],
 ): Promise<{ readonly first: number; readonly last: number }> {
-  const rows = events.map((event, index) => ({
+  const rows = events.map(({ origin, ...event }, index) => ({
     ...event,
+    ...origin,
     place: index + 1,
     payload: JSON.stringify(event.payload),
   }));

@@ -16,6 +16,14 @@ import type { OrganizationState } from "../../verification/organization.ts";
 import type { ServiceAccountState } from "../../verification/service-account.ts";
 import type { UserState } from "../../verification/user/state.ts";
 import type {
+  AccessTokenPage,
+  AccessTokenQuery,
+  OrganizationPage,
+  OrganizationQuery,
+  ServiceAccountPage,
+  ServiceAccountQuery,
+} from "../access-query.ts";
+import type {
   DeliveryChange,
   DeliveryHistory,
   DeliveryPage,
@@ -25,6 +33,8 @@ import type {
   SuppressionPage,
   SuppressionQuery,
 } from "../deliveries.ts";
+import type { EventPage, EventQuery } from "../event-query.ts";
+import { recordedEvent, type EventRow } from "../event-row.ts";
 import {
   PENDING_DELIVERIES_COUNTED,
   type AccessTokenRecord,
@@ -41,19 +51,21 @@ import {
 } from "../store.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { ClaimRegister } from "./claim-register.ts";
-import { CommitFeed } from "./commit-feed.ts";
+import { CommitFeed, type OwnCommit } from "./commit-feed.ts";
 import { Database, type Transaction } from "./database.ts";
 import { changeDelivery } from "./delivery-changes.ts";
 import { DELIVERY_COLUMNS } from "./delivery-list-sql.ts";
 import { readTimeline } from "./delivery-log.ts";
-import { refusalOf, troubleOf } from "./errors.ts";
+import { refusalOf, storeUnavailable, troubleOf } from "./errors.ts";
+import { EVENT_COLUMNS } from "./event-columns.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { addInboxMail, findInboxMail, listInboxMails, resealInboxMail } from "./inbox-table.ts";
 import { readKeyUses } from "./key-uses.ts";
 import { Lists } from "./lists.ts";
-import { maintain } from "./maintenance.ts";
+import { maintainPart } from "./maintenance.ts";
 import { DEFAULTS, type PostgresStoreOptions } from "./options.ts";
 import { claimDeliveries, settle } from "./outbox.ts";
+import { SELECT_HEAD } from "./positions.ts";
 import { withRetries } from "./retry.ts";
 import { migrate } from "./schema.ts";
 import type { Statement } from "./session.ts";
@@ -62,6 +74,7 @@ import { isStorable } from "./sql-text.ts";
 import { findSuppression } from "./suppression-table.ts";
 
 const READ_DELIVERY_TIMEOUT_MS = 3_000;
+const NOTHING_HAPPENED: OwnCommit = { positions: undefined, queuedMail: false, changedUsers: [] };
 
 const SELECT_AGGREGATES: Statement = {
   name: "select_aggregates",
@@ -69,7 +82,8 @@ const SELECT_AGGREGATES: Statement = {
 };
 const SELECT_TOKENS: Statement = {
   name: "select_tokens",
-  text: `SELECT t.hash, t.token_id AS "tokenId", t.service_account_id AS "serviceAccountId", a.state
+  text: `SELECT t.hash, t.token_id AS "tokenId", t.service_account_id AS "serviceAccountId",
+      t.expires_at_ms AS "expiresAtMs", t.revoked_at_ms AS "revokedAtMs", a.state
     FROM access_tokens t JOIN aggregates a ON a.type = 'service_account' AND a.id = t.service_account_id
     WHERE t.hash = ANY($1)`,
 };
@@ -93,9 +107,7 @@ const SELECT_DELIVERY: Statement = {
 };
 const SELECT_EVENTS: Statement = {
   name: "select_events",
-  text: `SELECT position, aggregate_type AS "aggregateType", aggregate_id AS "aggregateId", sequence, type, payload,
-      created_at_ms AS "createdAtMs", organization_id AS "organizationId", editor
-    FROM events WHERE position > $1 ORDER BY position LIMIT $2`,
+  text: `SELECT ${EVENT_COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2`,
 };
 const SELECT_METADATA: Statement = {
   name: "select_metadata",
@@ -111,6 +123,8 @@ const UPSERT_METADATA: Statement = {
 };
 
 export class PostgresStore implements Store {
+  /** Other instances write the database too, and what is heard of them comes late. */
+  readonly hearsEveryCommit = false;
   /** Never resolves: whether what was answered is durable is the server's affair. */
   readonly failed = new Promise<Error>(() => {});
   readonly #database: Database;
@@ -208,9 +222,8 @@ export class PostgresStore implements Store {
     });
     if (failure !== undefined) throw new FailureError(failure);
     this.#feed.tell({
-      positions: undefined,
+      ...NOTHING_HAPPENED,
       queuedMail: queuedMail ?? false,
-      changedUsers: [],
       cancelRequests: cancelRequest === undefined ? [] : [cancelRequest],
     });
   }
@@ -265,18 +278,36 @@ export class PostgresStore implements Store {
     return this.#tokens.find(hash);
   }
 
+  listOrganizations(query: OrganizationQuery): Promise<OrganizationPage> {
+    return this.#lists.organizations(query);
+  }
+
+  listServiceAccounts(query: ServiceAccountQuery): Promise<ServiceAccountPage> {
+    return this.#lists.serviceAccounts(query);
+  }
+
+  listAccessTokens(query: AccessTokenQuery): Promise<AccessTokenPage> {
+    return this.#lists.accessTokens(query);
+  }
+
   listUsers(query: UserQuery): Promise<UserPage> {
     return this.#lists.users(query);
   }
 
   async readEvents(afterPosition: number, limit: number): Promise<RecordedEvent[]> {
     const { rows } = await this.#read(() =>
-      this.#database.read<Omit<RecordedEvent, "payload"> & { payload: string }>(SELECT_EVENTS, [
-        afterPosition,
-        limit,
-      ]),
+      this.#database.read<EventRow>(SELECT_EVENTS, [afterPosition, limit]),
     );
-    return rows.map((row) => ({ ...row, payload: JSON.parse(row.payload) as object }));
+    return rows.map(recordedEvent);
+  }
+
+  async lastPosition(): Promise<number> {
+    const { rows } = await this.#read(() => this.#database.read<{ position: number }>(SELECT_HEAD));
+    return rows[0]?.position ?? 0;
+  }
+
+  listEvents(query: EventQuery): Promise<EventPage> {
+    return this.#lists.events(query);
   }
 
   committed(listener: (commit: Commit) => void): () => void {
@@ -316,8 +347,14 @@ export class PostgresStore implements Store {
     return this.#read(() => readKeyUses(this.#database, onProgress));
   }
 
-  maintain(task: MaintenanceTask): Promise<void> {
-    return this.#write(() => maintain(this.#database, task));
+  async maintain(task: MaintenanceTask): Promise<void> {
+    let goesOn = true;
+    while (goesOn) {
+      if (this.#closing !== undefined) throw storeUnavailable();
+      const { more, mails } = await this.#transact((transaction) => maintainPart(transaction, task));
+      if (mails === true) this.#feed.tell({ ...NOTHING_HAPPENED, erasedMails: true });
+      goesOn = more;
+    }
   }
 
   async figures(): Promise<StoreFigures> {

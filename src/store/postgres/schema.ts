@@ -44,6 +44,8 @@ const MIGRATIONS: readonly Migration[] = [
       created_at_ms   BIGINT NOT NULL,
       organization_id TEXT NOT NULL,
       editor          TEXT NOT NULL,
+      request_id      TEXT,
+      client_address  TEXT,
       UNIQUE (aggregate_type, aggregate_id, sequence)
     );
 
@@ -89,11 +91,35 @@ const MIGRATIONS: readonly Migration[] = [
     CREATE INDEX users_username ON users (username);
     CREATE INDEX users_email ON users (email);
 
-    CREATE TABLE access_tokens (
-      hash               TEXT COLLATE "C" PRIMARY KEY,
-      token_id           TEXT COLLATE "C" NOT NULL UNIQUE,
-      service_account_id TEXT COLLATE "C" NOT NULL
+    CREATE TABLE organizations (
+      id          TEXT COLLATE "C" PRIMARY KEY,
+      name_folded TEXT COLLATE "C" NOT NULL
     );
+
+    CREATE TABLE service_accounts (
+      id              TEXT COLLATE "C" PRIMARY KEY,
+      organization_id TEXT COLLATE "C" NOT NULL,
+      username_folded TEXT COLLATE "C" NOT NULL
+    );
+
+    CREATE TABLE access_tokens (
+      token_id           TEXT COLLATE "C" PRIMARY KEY,
+      hash               TEXT COLLATE "C" NOT NULL UNIQUE,
+      service_account_id TEXT COLLATE "C" NOT NULL,
+      organization_id    TEXT COLLATE "C" NOT NULL,
+      added_at_ms        BIGINT NOT NULL,
+      expires_at_ms      BIGINT,
+      revoked_at_ms      BIGINT,
+      last_used_at_ms    BIGINT
+    ) WITH (fillfactor = 70);
+    CREATE INDEX access_tokens_account ON access_tokens (service_account_id, token_id);
+
+    CREATE TABLE erasures (
+      user_id       TEXT COLLATE "C" PRIMARY KEY,
+      removed_at_ms BIGINT NOT NULL,
+      next_sequence BIGINT
+    );
+    CREATE INDEX erasures_due ON erasures (removed_at_ms);
 
     CREATE TABLE outbox (
       id                  BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -107,6 +133,7 @@ const MIGRATIONS: readonly Migration[] = [
       url_template        TEXT NOT NULL,
       sealed_code         TEXT,
       accept_language     TEXT NOT NULL,
+      new_address         TEXT NOT NULL,
       queued_at_ms        BIGINT NOT NULL,
       expires_at_ms       BIGINT NOT NULL,
       state               TEXT COLLATE "C" NOT NULL,

@@ -24,3 +24,6 @@ export function anyOf(column: string, values: readonly string[]): Sql {
 export function isStorable(value: string): boolean {
   return !value.includes("\0");
 }
+
+/** Runs a statement. */
+export type AskSql = <Row>(query: Sql) => Promise<readonly Row[]>;

@@ -17,14 +17,17 @@ import {
   aggregateOf,
   deciderOf,
   type AggregateId,
+  type AggregateStates,
+  type AggregateType,
   type AnyDecider,
   type Command,
 } from "../../verification/aggregates.ts";
 import type { AggregateHead, Decision, DomainEvent, FactKey } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
 import type { Failure } from "../../verification/failures.ts";
-import { changesUser, recordingOf, type PlacedEvent, type Recording } from "../recording.ts";
+import { changesUser, recordingOf, removesUser, type PlacedEvent, type Recording } from "../recording.ts";
 import type { Transaction } from "./database.ts";
+import { writeErasures } from "./erasure.ts";
 import { FactTable } from "./fact-table.ts";
 import { byText } from "./order.ts";
 import type { Statement } from "./session.ts";
@@ -87,7 +90,7 @@ export class UnitOfWork {
 
   constructor(transaction: Transaction) {
     this.#transaction = transaction;
-    this.#facts = new FactTable(transaction, (organizationId) => this.#organizationExists(organizationId));
+    this.#facts = new FactTable(transaction, (type, id) => this.#findLoaded(type, id));
   }
 
   /** Call once; the writes are deferred to the commit. */
@@ -109,6 +112,7 @@ export class UnitOfWork {
       writeProjections(this.#transaction, changed);
     }
     this.#facts.write();
+    writeErasures(this.#transaction, this.#events.filter(removesUser));
     writeOutboxEntries(this.#transaction, this.#outbox);
     const positions = this.#events.length === 0 ? undefined : appendEvents(this.#transaction, this.#events);
     // After a failed commit nobody asks for them.
@@ -194,10 +198,12 @@ export class UnitOfWork {
     return loaded;
   }
 
-  /** An organization that a neighbour has just added. */
-  #organizationExists(organizationId: string): boolean {
-    const loaded = this.#aggregates.get(keyOf({ type: "organization", id: organizationId }));
-    return loaded !== undefined && loaded.state.sequence > 0;
+  /** An aggregate as its neighbours have left it; undefined where there is none, or none of them is about it. */
+  #findLoaded<Type extends AggregateType>(type: Type, id: string): AggregateStates[Type] | undefined {
+    const loaded = this.#aggregates.get(keyOf({ type, id }));
+    return loaded === undefined || loaded.state.sequence === 0
+      ? undefined
+      : (loaded.state as AggregateStates[Type]);
   }
 }
 

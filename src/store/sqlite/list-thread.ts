@@ -2,6 +2,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { UserState } from "../../verification/user/state.ts";
 import type {
+  AccessTokenPage,
+  AccessTokenQuery,
+  OrganizationPage,
+  OrganizationQuery,
+  ServiceAccountPage,
+  ServiceAccountQuery,
+} from "../access-query.ts";
+import type {
   DeliveryPage,
   DeliveryQuery,
   DeliveryRecord,
@@ -9,17 +17,25 @@ import type {
   SuppressionPage,
   SuppressionQuery,
 } from "../deliveries.ts";
+import type { EventPage, EventQuery } from "../event-query.ts";
 import { cutPage, withoutRow } from "../page-cut.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
+import { listAccessTokens, listOrganizations, listServiceAccounts } from "./access-list.ts";
 import { openForReading } from "./connection.ts";
 import { listDeliveriesSql, listSuppressionsSql } from "./delivery-list-sql.ts";
+import { EventList } from "./event-list.ts";
+import { TimedOut } from "./timed-out.ts";
 import { listUsersSql, type Sql } from "./user-list-sql.ts";
 
 /** What each kind of list is asked with and answered by. */
 export interface Lists {
   readonly users: { readonly query: UserQuery; readonly page: UserPage };
+  readonly organizations: { readonly query: OrganizationQuery; readonly page: OrganizationPage };
+  readonly serviceAccounts: { readonly query: ServiceAccountQuery; readonly page: ServiceAccountPage };
+  readonly accessTokens: { readonly query: AccessTokenQuery; readonly page: AccessTokenPage };
   readonly deliveries: { readonly query: DeliveryQuery; readonly page: DeliveryPage };
   readonly suppressions: { readonly query: SuppressionQuery; readonly page: SuppressionPage };
+  readonly events: { readonly query: EventQuery; readonly page: EventPage };
 }
 
 export type ListKind = keyof Lists;
@@ -45,11 +61,10 @@ const LAST_POSITION: Sql = {
   parameters: [],
 };
 
-class TimedOut extends Error {}
-
 const port = parentPort;
 if (port === null) throw new Error("list-thread runs as a worker");
 const database = openForReading((workerData as { path: string }).path);
+const events = new EventList(database);
 let deadlineMs = 0;
 database.function("fold", { deterministic: true }, (text) => String(text).toLowerCase());
 // Not deterministic, so that SQLite asks again for every row: the only way to stop a running statement from within.
@@ -76,10 +91,18 @@ function read(list: AnyList): AnyPage {
   switch (list.kind) {
     case "users":
       return listUsers(list.query);
+    case "organizations":
+      return listOrganizations(all, list.query);
+    case "serviceAccounts":
+      return listServiceAccounts(all, list.query);
+    case "accessTokens":
+      return listAccessTokens(all, list.query);
     case "deliveries":
       return listDeliveries(list.query);
     case "suppressions":
       return listSuppressions(list.query);
+    case "events":
+      return events.read(list.query);
   }
 }
 

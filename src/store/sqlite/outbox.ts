@@ -41,9 +41,9 @@ export class Outbox {
     );
     this.#insert = database.prepare(
       `INSERT INTO outbox (delivery_id, kind, code_id, user_id, organization_id, recipient, url_template, sealed_code,
-         accept_language, queued_at_ms, expires_at_ms, state, due_at_ms)
+         accept_language, new_address, queued_at_ms, expires_at_ms, state, due_at_ms)
        VALUES (@deliveryId, @kind, @codeId, @userId, @organizationId, @recipient, @urlTemplate, @sealedCode,
-         @acceptLanguage, @nowMs, @expiresAtMs, 'queued', @nowMs)`,
+         @acceptLanguage, @newAddress, @nowMs, @expiresAtMs, 'queued', @nowMs)`,
     );
     // The lease's text carries the row's id, so that settling finds the row without an index.
     // A row whose lease is over is due again: its process died, or lost the row to a stall.
@@ -52,7 +52,7 @@ export class Outbox {
        WHERE id IN (SELECT id FROM outbox WHERE due_at_ms <= @nowMs ORDER BY due_at_ms LIMIT @count)
        RETURNING delivery_id AS deliveryId, kind, code_id AS codeId, user_id AS userId,
          organization_id AS organizationId, recipient, url_template AS urlTemplate,
-         coalesce(sealed_code, '') AS sealedCode, accept_language AS acceptLanguage,
+         coalesce(sealed_code, '') AS sealedCode, accept_language AS acceptLanguage, new_address AS newAddress,
          expires_at_ms AS expiresAtMs, id || ':' || lease_id AS leaseId, attempt,
          queued_at_ms AS queuedAtMs, cancel_requested_by AS cancelRequestedBy`,
     );
@@ -85,7 +85,14 @@ export class Outbox {
   }
 
   add(entry: OutboxEntry, nowMs: number): void {
-    this.#insert.run({ ...entry, kind: "code", nowMs });
+    const { kind = "code", sealedCode, newAddress = "" } = entry;
+    this.#insert.run({
+      ...entry,
+      kind,
+      sealedCode: sealedCode === "" ? null : sealedCode,
+      newAddress,
+      nowMs,
+    });
   }
 
   addTest(mail: TestMail, nowMs: number): void {
@@ -96,6 +103,7 @@ export class Outbox {
       urlTemplate: "",
       sealedCode: null,
       acceptLanguage: "",
+      newAddress: "",
     };
     this.#insert.run({ ...mail, ...noCode, nowMs });
   }

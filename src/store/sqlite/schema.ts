@@ -5,7 +5,10 @@
  *   aggregate, newest to oldest, so that one aggregate's history is read by point look-ups.
  * - `aggregates` holds the snapshot that commands load. `users` repeats what lists search; it changes only when that does.
  * - `delivery_log` is the timeline of an outbox row, an entry for each attempt; `event` is a TimelineEvent of the port.
- * - `kept_replies` are the answers of calls that may be sent again, see verification/user/idempotency.ts.
+ * - `kept_replies` are the answers of calls that may be sent again, in the order in which they were given (see
+ *   verification/user/idempotency.ts); `reply_index` finds them, see reply-table.ts.
+ * - `access_tokens` finds tokens by their hash; when one was used last stands here alone, it is no event.
+ * - `erasures` are the deleted users whose personal data is still there, see erasure.ts.
  * - `outbox_due` covers pending rows only, so it stays as small as the backlog; with the state in it they are counted
  *   without a look at the rows.
  */
@@ -152,17 +155,83 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID, STRICT;
   CREATE INDEX kept_replies_expiry ON kept_replies (expires_at_ms);
   `,
+  // Notices to old addresses say the new one, masked.
+  `
+  ALTER TABLE outbox ADD COLUMN new_address TEXT NOT NULL DEFAULT '';
+  `,
+  // Where events came from: absent in older ones, and in those that Countersign caused by itself.
+  `
+  ALTER TABLE events ADD COLUMN request_id TEXT;
+  ALTER TABLE events ADD COLUMN client_address TEXT;
+  `,
+  // Tokens are listed, may expire and be revoked; accounts may be deactivated; organizations have settings. Until now
+  // there were only tokens of the first start, whose last event set the hash.
+  `
+  ALTER TABLE access_tokens ADD COLUMN organization_id TEXT NOT NULL DEFAULT '';
+  ALTER TABLE access_tokens ADD COLUMN added_at_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE access_tokens ADD COLUMN expires_at_ms INTEGER;
+  ALTER TABLE access_tokens ADD COLUMN revoked_at_ms INTEGER;
+  ALTER TABLE access_tokens ADD COLUMN last_used_at_ms INTEGER;
+  CREATE INDEX access_tokens_id ON access_tokens (token_id);
+  CREATE INDEX access_tokens_account ON access_tokens (service_account_id, token_id);
+  UPDATE access_tokens SET (organization_id, added_at_ms) =
+    (SELECT state ->> '$.organizationId', state ->> '$.changedAtMs' FROM aggregates
+     WHERE type = 'access_token' AND id = token_id);
+  UPDATE aggregates SET state = json_set(state, '$.addedAtMs', state ->> '$.changedAtMs', '$.expiresAtMs', NULL,
+    '$.revokedAtMs', NULL) WHERE type = 'access_token';
+  UPDATE aggregates SET state = json_set(state, '$.status', 'active') WHERE type = 'service_account';
+  UPDATE aggregates SET state = json_set(state, '$.settings', json('{"linkHosts":[],"senderName":"","senderAddress":"",
+    "templateFolder":"","notices":true,"displayName":"","logoUrl":"","color":""}')) WHERE type = 'organization';
+  `,
+  // Users who were deleted before are erased like all others.
+  `
+  CREATE TABLE erasures (
+    id            INTEGER PRIMARY KEY,
+    user_id       TEXT NOT NULL,
+    removed_at_ms INTEGER NOT NULL,
+    next_position INTEGER
+  ) STRICT;
+  CREATE INDEX erasures_due ON erasures (removed_at_ms);
+  INSERT INTO erasures (user_id, removed_at_ms)
+    SELECT id, state ->> '$.changedAtMs' FROM aggregates WHERE type = 'user' AND state ->> '$.status' = 'deleted';
+  `,
+  // Answers are kept in the order in which they come, with an index of their own. Those of before are given up: they live
+  // for a day, and a caller that repeats one of them within the upgrade has its effect twice at worst.
+  `
+  DROP TABLE kept_replies;
+  CREATE TABLE kept_replies (
+    id            INTEGER PRIMARY KEY,
+    scope_start   TEXT NOT NULL,
+    scope         TEXT NOT NULL,
+    fingerprint   TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    details       TEXT NOT NULL,
+    sealed_code   TEXT,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE reply_index (
+    scope_start TEXT NOT NULL,
+    reply_id    INTEGER NOT NULL,
+    PRIMARY KEY (scope_start, reply_id)
+  ) WITHOUT ROWID, STRICT;
+  `,
 ];
 
-/** Brings the database up to date. @throws Error when a newer version wrote it */
-export function migrate(database: Database): void {
+/**
+ * Brings the database up to date.
+ *
+ * @param target version to stop at, for tests of migrations. Default: the newest
+ * @throws Error when a newer version wrote it
+ */
+export function migrate(database: Database, target: number = MIGRATIONS.length): void {
   const applied = database.pragma("user_version", { simple: true }) as number;
   if (applied > MIGRATIONS.length) {
     throw new Error(
       `the database has schema version ${applied}, this program knows ${MIGRATIONS.length}: run a newer Countersign`,
     );
   }
-  for (let version = applied; version < MIGRATIONS.length; version++) {
+  for (let version = applied; version < target; version++) {
     database.transaction(() => {
       database.exec(MIGRATIONS[version] ?? "");
       database.pragma(`user_version = ${version + 1}`);

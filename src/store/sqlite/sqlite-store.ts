@@ -23,6 +23,14 @@ import {
 } from "../store.ts";
 import { addressKey } from "../../verification/suppression.ts";
 import type {
+  AccessTokenPage,
+  AccessTokenQuery,
+  OrganizationPage,
+  OrganizationQuery,
+  ServiceAccountPage,
+  ServiceAccountQuery,
+} from "../access-query.ts";
+import type {
   DeliveryChange,
   DeliveryHistory,
   DeliveryPage,
@@ -32,10 +40,13 @@ import type {
   SuppressionPage,
   SuppressionQuery,
 } from "../deliveries.ts";
+import type { EventPage, EventQuery } from "../event-query.ts";
+import { recordedEvent, type EventRow } from "../event-row.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { openForReading } from "./connection.ts";
 import { DELIVERY_COLUMNS } from "./delivery-list-sql.ts";
 import { prepareTimeline, readTimeline } from "./delivery-log.ts";
+import { EVENT_COLUMNS } from "./event-columns.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { readKeyUses } from "./key-uses.ts";
 import { ListReader } from "./list-reader.ts";
@@ -52,6 +63,8 @@ export interface SqliteStoreOptions {
 }
 
 export class SqliteStore implements Store {
+  /** The lock keeps other processes out. */
+  readonly hearsEveryCommit = true;
   readonly failed: Promise<Error>;
   readonly #lock: Lock;
   readonly #writes: GroupCommit;
@@ -160,10 +173,22 @@ export class SqliteStore implements Store {
 
   findAccessToken(hash: string): Promise<AccessTokenRecord | undefined> {
     const row = this.#statements.accessToken.get(hash) as
-      | { hash: string; tokenId: string; serviceAccountId: string }
+      | Omit<AccessTokenRecord, "serviceAccount">
       | undefined;
     const serviceAccount = row && this.#find("service_account", row.serviceAccountId);
     return Promise.resolve(row && serviceAccount && { ...row, serviceAccount });
+  }
+
+  listOrganizations(query: OrganizationQuery): Promise<OrganizationPage> {
+    return this.#lists.list("organizations", query);
+  }
+
+  listServiceAccounts(query: ServiceAccountQuery): Promise<ServiceAccountPage> {
+    return this.#lists.list("serviceAccounts", query);
+  }
+
+  listAccessTokens(query: AccessTokenQuery): Promise<AccessTokenPage> {
+    return this.#lists.list("accessTokens", query);
   }
 
   listUsers(query: UserQuery): Promise<UserPage> {
@@ -171,10 +196,16 @@ export class SqliteStore implements Store {
   }
 
   readEvents(afterPosition: number, limit: number): Promise<RecordedEvent[]> {
-    const rows = this.#statements.events.all(afterPosition, limit) as (Omit<RecordedEvent, "payload"> & {
-      payload: string;
-    })[];
-    return Promise.resolve(rows.map((row) => ({ ...row, payload: JSON.parse(row.payload) as object })));
+    const rows = this.#statements.events.all(afterPosition, limit) as EventRow[];
+    return Promise.resolve(rows.map(recordedEvent));
+  }
+
+  lastPosition(): Promise<number> {
+    return Promise.resolve(this.#statements.lastPosition.get() as number);
+  }
+
+  listEvents(query: EventQuery): Promise<EventPage> {
+    return this.#lists.list("events", query);
   }
 
   committed(listener: (commit: Commit) => void): () => void {
@@ -256,6 +287,7 @@ function prepare(
   | "timeline"
   | "suppression"
   | "events"
+  | "lastPosition"
   | "metadata"
   | "inbox"
   | "inboxMail",
@@ -265,7 +297,9 @@ function prepare(
     aggregate: database.prepare("SELECT state FROM aggregates WHERE type = ? AND id = ?"),
     claim: database.prepare("SELECT aggregate_id FROM claims WHERE scope = ? AND value = ?"),
     accessToken: database.prepare(
-      `SELECT hash, token_id AS tokenId, service_account_id AS serviceAccountId FROM access_tokens WHERE hash = ?`,
+      `SELECT hash, token_id AS tokenId, service_account_id AS serviceAccountId, expires_at_ms AS expiresAtMs,
+         revoked_at_ms AS revokedAtMs
+       FROM access_tokens WHERE hash = ?`,
     ),
     nextDue: database.prepare("SELECT min(due_at_ms) AS due FROM outbox WHERE due_at_ms IS NOT NULL"),
     pending: database.prepare(
@@ -279,10 +313,9 @@ function prepare(
       `SELECT ${SUPPRESSION_COLUMNS} FROM suppressions WHERE organization_id = ? AND address_key = ?`,
     ),
     events: database.prepare(
-      `SELECT position, aggregate_type AS aggregateType, aggregate_id AS aggregateId, sequence, type, payload,
-         created_at_ms AS createdAtMs, organization_id AS organizationId, editor
-       FROM events WHERE position > ? ORDER BY position LIMIT ?`,
+      `SELECT ${EVENT_COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?`,
     ),
+    lastPosition: database.prepare("SELECT coalesce(max(position), 0) FROM events").pluck(),
     metadata: database.prepare("SELECT value FROM metadata WHERE key = ?"),
     inbox: database.prepare(
       `SELECT delivery_id AS deliveryId, received_at_ms AS receivedAtMs, sealed FROM inbox ORDER BY id DESC LIMIT ?`,

@@ -6,7 +6,14 @@
  * durability in doubt and the process must end.
  */
 import type { Database, Statement } from "better-sqlite3";
-import { aggregateOf, deciderOf, type AggregateId, type Command } from "../../verification/aggregates.ts";
+import {
+  aggregateOf,
+  deciderOf,
+  type AggregateId,
+  type AggregateStates,
+  type AggregateType,
+  type Command,
+} from "../../verification/aggregates.ts";
 import {
   claimText,
   type AggregateHead,
@@ -18,14 +25,18 @@ import {
   type KeptReply,
 } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
+import type { OrganizationSettings } from "../../verification/organization-settings.ts";
+import type { ServiceAccountState } from "../../verification/service-account.ts";
 import { suppressionText } from "../../verification/suppression.ts";
 import type { UserState } from "../../verification/user/state.ts";
-import { changesUser, recordingOf, type Recording } from "../recording.ts";
+import { changesUser, recordingOf, removesUser, type Recording } from "../recording.ts";
 import type { CancelRequest, MaintenanceTask } from "../store.ts";
+import { BucketTable } from "./bucket-table.ts";
 import { sqliteCode } from "./connection.ts";
 import { DeliveryChanges } from "./delivery-changes.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
+import { Erasure } from "./erasure.ts";
 import { Outbox } from "./outbox.ts";
 import { Projections } from "./projections.ts";
 import { ReplyTable } from "./reply-table.ts";
@@ -40,12 +51,15 @@ export class Writer {
   readonly #deliveryChanges: DeliveryChanges;
   readonly #suppressions: SuppressionTable;
   readonly #projections: Projections;
+  readonly #buckets: BucketTable;
   readonly #replies: ReplyTable;
+  readonly #erasure: Erasure;
   readonly #statements: ReturnType<typeof prepare>;
   #position: number;
   #queuedMail = false;
   #changedUsers: string[] = [];
   #cancelRequests: CancelRequest[] = [];
+  #erasedMails = false;
 
   constructor(database: Database) {
     this.#database = database;
@@ -61,7 +75,9 @@ export class Writer {
       findUser: (userId) => this.#findUser(userId),
     });
     this.#projections = new Projections(database);
+    this.#buckets = new BucketTable(database);
     this.#replies = new ReplyTable(database);
+    this.#erasure = new Erasure(database);
     this.#statements = prepare(database);
     this.#position = this.#lastPosition();
   }
@@ -71,12 +87,16 @@ export class Writer {
     this.#queuedMail = false;
     this.#changedUsers = [];
     this.#cancelRequests = [];
+    this.#erasedMails = false;
+    this.#buckets.begin();
     let committing = false;
     try {
       begin.run();
       const results = tasks.map((task) => this.#attempt(task));
+      this.#buckets.write();
       committing = true;
       commit.run();
+      this.#erasure.cleanUp();
       return {
         kind: "committed",
         results,
@@ -85,6 +105,7 @@ export class Writer {
           queuedMail: this.#queuedMail,
           changedUsers: this.#changedUsers,
           cancelRequests: this.#cancelRequests,
+          erasedMails: this.#erasedMails,
         },
       };
     } catch (thrown) {
@@ -111,8 +132,10 @@ export class Writer {
     try {
       const result = this.#perform(task);
       release.run();
+      this.#buckets.keep();
       return result;
     } catch (error) {
+      this.#buckets.drop();
       if (isFileError(error) || !this.#database.inTransaction) throw error;
       rollbackTo.run();
       release.run();
@@ -149,10 +172,23 @@ export class Writer {
   }
 
   /** @returns whether there is more to do */
-  #maintain({ kind, nowMs }: MaintenanceTask): boolean {
-    if (kind === "pruneReplies") return this.#replies.prune(nowMs);
-    this.#statements.pruneBuckets.run(nowMs);
-    return false;
+  #maintain(task: MaintenanceTask): boolean {
+    switch (task.kind) {
+      case "pruneReplies":
+        return this.#replies.prune(task.nowMs);
+      case "pruneBuckets":
+        return this.#buckets.prune(task.nowMs);
+      case "eraseUsers": {
+        const { more, mails } = this.#erasure.erase(task.removedBeforeMs, task.nowMs);
+        if (mails) this.#erasedMails = true;
+        return more;
+      }
+      case "recordTokenUses":
+        for (const { tokenId, usedAtMs } of task.uses) {
+          this.#statements.noteTokenUse.run({ tokenId, usedAtMs });
+        }
+        return false;
+    }
   }
 
   #execute(command: Command, env: Environment): WriteResult {
@@ -179,13 +215,18 @@ export class Writer {
   }
 
   #findUser(userId: string): UserState | undefined {
-    const row = this.#statements.selectAggregate.get("user", userId) as { state: string } | undefined;
-    return row && (JSON.parse(row.state) as UserState);
+    return this.#find("user", userId);
+  }
+
+  #find<Type extends AggregateType>(type: Type, id: string): AggregateStates[Type] | undefined {
+    const row = this.#statements.selectAggregate.get(type, id) as { state: string } | undefined;
+    return row && (JSON.parse(row.state) as AggregateStates[Type]);
   }
 
   #facts(keys: readonly FactKey[], nowMs: number): Facts {
     const claims = new Map<string, string>();
-    const organizations = new Set<string>();
+    const organizations = new Map<string, OrganizationSettings>();
+    const serviceAccounts = new Map<string, ServiceAccountState>();
     const buckets = new Map<string, BucketUse>();
     const suppressions = new Set<string>();
     const replies = new Map<string, KeptReply>();
@@ -196,20 +237,22 @@ export class Writer {
           | undefined;
         if (row !== undefined) claims.set(claimText(key.claim), row.aggregate_id);
       } else if (key.kind === "organization") {
-        if (this.#statements.selectAggregate.get("organization", key.organizationId) !== undefined) {
-          organizations.add(key.organizationId);
-        }
+        const found = this.#find("organization", key.organizationId);
+        if (found !== undefined) organizations.set(key.organizationId, found.settings);
+      } else if (key.kind === "serviceAccount") {
+        const found = this.#find("service_account", key.serviceAccountId);
+        if (found !== undefined) serviceAccounts.set(key.serviceAccountId, found);
       } else if (key.kind === "suppression") {
         if (this.#suppressions.has(key.suppression)) suppressions.add(suppressionText(key.suppression));
       } else if (key.kind === "reply") {
         const reply = this.#replies.find(key.scope, nowMs);
         if (reply !== undefined) replies.set(key.scope, reply);
       } else {
-        const row = this.#statements.selectBucket.get(key.bucket, nowMs) as BucketUse | undefined;
-        if (row !== undefined) buckets.set(key.bucket, row);
+        const use = this.#buckets.find(key.bucket, nowMs);
+        if (use !== undefined) buckets.set(key.bucket, use);
       }
     }
-    return { claims, organizations, buckets, suppressions, replies };
+    return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
   }
 
   #record(
@@ -233,7 +276,10 @@ export class Writer {
         event.createdAtMs,
         event.organizationId,
         event.editor,
+        event.origin?.requestId ?? null,
+        event.origin?.clientAddress ?? null,
       );
+      if (removesUser(event)) this.#erasure.note(aggregate.id, event.createdAtMs);
       previous = this.#position;
     }
     upsertAggregate.run(aggregate.type, aggregate.id, previous, JSON.stringify(state));
@@ -241,14 +287,12 @@ export class Writer {
   }
 
   #recordBeside(aggregate: AggregateId, decision: Decision<DomainEvent, unknown>, env: Environment): void {
-    const { takeClaim, releaseClaim, debit } = this.#statements;
+    const { takeClaim, releaseClaim } = this.#statements;
     for (const claim of decision.claims) {
       if (claim.action === "take") takeClaim.run(claim.scope, claim.value, aggregate.id);
       else releaseClaim.run(claim.scope, claim.value, aggregate.id);
     }
-    for (const { bucket, amount, expiresAtMs } of decision.debits) {
-      debit.run(bucket, amount, expiresAtMs, env.nowMs, env.nowMs);
-    }
+    for (const debit of decision.debits) this.#buckets.debit(debit, env.nowMs);
     for (const entry of decision.outbox) {
       this.#outbox.add(entry, env.nowMs);
       this.#queuedMail = true;
@@ -315,9 +359,7 @@ function prepare(
   | "selectClaim"
   | "takeClaim"
   | "releaseClaim"
-  | "selectBucket"
-  | "debit"
-  | "pruneBuckets"
+  | "noteTokenUse"
   | "selectMetadata"
   | "insertMetadata"
   | "upsertMetadata"
@@ -342,22 +384,16 @@ function prepare(
     ),
     insertEvent: sql(
       `INSERT INTO events (position, previous, aggregate_type, aggregate_id, sequence, type, payload, created_at_ms,
-         organization_id, editor)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         organization_id, editor, request_id, client_address)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     selectClaim: sql("SELECT aggregate_id FROM claims WHERE scope = ? AND value = ?"),
     takeClaim: sql("INSERT INTO claims (scope, value, aggregate_id) VALUES (?, ?, ?)"),
     releaseClaim: sql("DELETE FROM claims WHERE scope = ? AND value = ? AND aggregate_id = ?"),
-    selectBucket: sql(
-      "SELECT used, expires_at_ms AS expiresAtMs FROM buckets WHERE bucket = ? AND expires_at_ms > ?",
+    noteTokenUse: sql(
+      `UPDATE access_tokens SET last_used_at_ms = @usedAtMs
+       WHERE token_id = @tokenId AND (last_used_at_ms IS NULL OR last_used_at_ms < @usedAtMs)`,
     ),
-    debit: sql(
-      `INSERT INTO buckets (bucket, used, expires_at_ms) VALUES (?, ?, ?)
-       ON CONFLICT (bucket) DO UPDATE SET
-         used = CASE WHEN expires_at_ms > ? THEN used ELSE 0 END + excluded.used,
-         expires_at_ms = CASE WHEN expires_at_ms > ? THEN expires_at_ms ELSE excluded.expires_at_ms END`,
-    ),
-    pruneBuckets: sql("DELETE FROM buckets WHERE expires_at_ms <= ?"),
     selectMetadata: sql("SELECT value FROM metadata WHERE key = ?"),
     insertMetadata: sql("INSERT INTO metadata (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"),
     upsertMetadata: sql(

@@ -16,8 +16,8 @@ export function throughConnect(
   options: Pick<ConnectHandlerOptions, "chain" | "services" | "limits">,
 ): Invoke {
   const waiting = new Map<string, Call>();
-  const transport = createRouterTransport((router) => addServices(router, options.services), {
-    router: routerOptions(options, waiting),
+  const transport = createRouterTransport((router) => addServices(router, options), {
+    router: routerOptions(options, { waiting }),
   });
   let next = 0;
   return async (call: Call, request: Message) => {

@@ -21,10 +21,8 @@ import { addressDigest } from "../address-digest.ts";
 import { networkOf } from "../client-network.ts";
 import type { Debit, FactKey, Facts } from "../decider.ts";
 import type { Environment } from "../environment.ts";
-import type { UserCommand } from "./commands.ts";
+import type { SubmittedCode } from "./commands.ts";
 import { exists, liveCodes, waitingCodes, type UserState, type WaitingCode } from "./state.ts";
-
-type VerifyCommand = Extract<UserCommand, { type: "email.verify" }>;
 
 /** A counter that a try at a code is held against. */
 export interface Budget {
@@ -43,7 +41,7 @@ const FUTILE_BUCKETS = 1_024;
 const COUNTERS_PER_EVENT = 8;
 
 /** The counters that the decision may look at. */
-export function attemptNeeds(state: UserState, command: VerifyCommand): readonly FactKey[] {
+export function attemptNeeds(state: UserState, command: SubmittedCode): readonly FactKey[] {
   const guessable = exists(state) ? guessableCodes(state, waitingCodes(state)) : [];
   const buckets =
     guessable.length === 0
@@ -53,7 +51,7 @@ export function attemptNeeds(state: UserState, command: VerifyCommand): readonly
 }
 
 /** The counters that this try is held against; none where there is nothing to guess. */
-export function budgetsOf(state: UserState, command: VerifyCommand, env: Environment): readonly Budget[] {
+export function budgetsOf(state: UserState, command: SubmittedCode, env: Environment): readonly Budget[] {
   const { nowMs, policy } = env;
   const guessable = guessableCodes(state, liveCodes(state, nowMs)).filter(
     (code) => code.expiresAtMs >= nowMs,
@@ -91,7 +89,7 @@ export function triesLeft({ bucket, limit }: Budget, facts: Facts): number {
 export function debitsOf(
   charged: readonly Budget[],
   events: number,
-  command: VerifyCommand,
+  command: SubmittedCode,
   { nowMs, policy }: Environment,
 ): readonly Debit[] {
   const debits = charged.map(({ bucket, expiresAtMs }) => ({ bucket, amount: 1, expiresAtMs }));
@@ -117,7 +115,7 @@ function guessableCodes({ spentCode }: UserState, working: readonly WaitingCode[
 
 function bucketsOf(
   { purpose, codeId }: GuessableCode,
-  { client }: VerifyCommand,
+  { client }: SubmittedCode,
 ): readonly [byClient: string, inAll: string] {
   return [`${purpose}:${codeId}:${clientKey(client)}`, `${purpose}:${codeId}`];
 }
@@ -129,7 +127,7 @@ function clientKey(client: string): string {
 }
 
 /** The same ones for the same try, at most 32. */
-function futileBuckets({ userId, client }: VerifyCommand, count: number): readonly string[] {
+function futileBuckets({ userId, client }: SubmittedCode, count: number): readonly string[] {
   if (count === 0) return [];
   const digest = createHash("sha512").update(`${userId.length}:${userId}${client}`).digest();
   return Array.from(

@@ -64,17 +64,20 @@ type CommandForUser =
   | ({ readonly type: "email.set"; readonly userId: string } & EmailChange)
   | { readonly type: "email.sendCode"; readonly userId: string; readonly verification: CodeVerification }
   | { readonly type: "email.resendCode"; readonly userId: string; readonly verification: CodeVerification }
-  | {
-      readonly type: "email.verify";
-      readonly userId: string;
-      /** The MACs that the submitted code has under every live key; empty when no code was submitted. */
-      readonly candidates: readonly CodeMac[];
-      /** Whose wrong tries are counted together: the principal's id, or the address of an anonymous caller. */
-      readonly client: string;
-    }
+  | ({ readonly type: "email.verify" } & SubmittedCode)
+  /** Asks what `email.verify` would answer, and spends nothing where that is success; see decide-check.ts. */
+  | ({ readonly type: "email.checkCode" } & SubmittedCode)
   /** The mail with this code was accepted by a relay; only the dispatcher says so. */
   | { readonly type: "email.recordSent"; readonly userId: string; readonly codeId: string }
   | { readonly type: LifeCycleCommandType; readonly userId: string };
+
+export interface SubmittedCode {
+  readonly userId: string;
+  /** The MACs that the submitted code has under every live key; empty when no code was submitted. */
+  readonly candidates: readonly CodeMac[];
+  /** Whose wrong tries are counted together: the principal's id, or the address of an anonymous caller. */
+  readonly client: string;
+}
 
 export type LifeCycleCommandType =
   | "user.lock"
@@ -99,6 +102,16 @@ export interface Replay {
   readonly sealedCode?: string;
 }
 
+/** What a code is good for. */
+export interface CheckedCode {
+  /** The address that the code verifies, or has verified. */
+  readonly address: string;
+  /** When the code ends, in milliseconds since the Unix epoch. */
+  readonly expiresAtMs: number;
+  /** The code was used already: submitting it again changes nothing, and succeeds. */
+  readonly isUsed: boolean;
+}
+
 /** What a limit on sending counts by; the cool-down goes by address. */
 export type SendLimitName = "cooldown" | "address" | "user" | "principal" | "client";
 
@@ -110,4 +123,6 @@ export interface UserReply {
   readonly overLimit?: SendLimitName;
   /** Present where nothing was done: the answer is that of an earlier, equal call. */
   readonly replay?: Replay;
+  /** The answer to `email.checkCode`. */
+  readonly checked?: CheckedCode;
 }

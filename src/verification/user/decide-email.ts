@@ -1,13 +1,15 @@
 /** The calls that set an address or issue a code for it. */
-import { checkPermission } from "../caller.ts";
 import { accept, refuse, type Decision, type Facts, type OutboxEntry } from "../decider.ts";
 import { parseMailbox } from "../email-address.ts";
 import type { Environment } from "../environment.ts";
 import { failure, type Failure } from "../failures.ts";
 import { checkSuppression } from "../suppression.ts";
 import { checkLinkTemplate } from "../url-template.ts";
+import { addressNotice } from "./address-notice.ts";
 import type { CodeVerification, EmailChange, UserCommand, UserReply, Verification } from "./commands.ts";
+import { checkEmailPermission, type Owner } from "./email-permission.ts";
 import type { UserEvent } from "./events.ts";
+import { linkHostProblem } from "./organization-links.ts";
 import { replyAfter } from "./reply.ts";
 import { exists, type UserState } from "./state.ts";
 
@@ -18,11 +20,6 @@ type EmailChanges =
   | { readonly ok: true; readonly events: readonly UserEvent[]; readonly outbox: readonly OutboxEntry[] }
   | { readonly ok: false; readonly failure: Failure };
 
-interface Owner {
-  readonly userId: string;
-  readonly organizationId: string;
-}
-
 const NANOSECONDS_PER_MILLISECOND = 1_000_000;
 
 export function decideSetEmail(
@@ -31,7 +28,7 @@ export function decideSetEmail(
   command: Extract<UserCommand, { type: "email.set" }>,
   env: Environment,
 ): UserDecision {
-  const refused = checkEmailCall(state, command.userId, command.verification, env);
+  const refused = checkEmailCall(state, command.userId, command.verification, facts, env);
   if (refused !== undefined) return refuse(refused);
   const parsed = parseAddress(command.address);
   if (!parsed.ok) return refuse(parsed.failure);
@@ -39,7 +36,7 @@ export function decideSetEmail(
   const owner = { userId: command.userId, organizationId: state.organizationId };
   const takesNoMail = mailProblem(parsed.address, command.verification, owner, facts, env);
   if (takesNoMail !== undefined) return refuse(takesNoMail);
-  const { events, outbox } = changeAddress(parsed.address, command.verification, owner, env);
+  const { events, outbox } = changeAddress(state, parsed.address, command.verification, owner, facts, env);
   return accept(replyAfter(state, events, env), { events, outbox });
 }
 
@@ -49,7 +46,7 @@ export function decideSendCode(
   command: Extract<UserCommand, { type: "email.sendCode" }>,
   env: Environment,
 ): UserDecision {
-  const refused = checkEmailCall(state, command.userId, command.verification, env);
+  const refused = checkEmailCall(state, command.userId, command.verification, facts, env);
   return refused === undefined ? issueCode(state, facts, command, env) : refuse(refused);
 }
 
@@ -59,7 +56,7 @@ export function decideResendCode(
   command: Extract<UserCommand, { type: "email.resendCode" }>,
   env: Environment,
 ): UserDecision {
-  const refused = checkEmailCall(state, command.userId, command.verification, env);
+  const refused = checkEmailCall(state, command.userId, command.verification, facts, env);
   if (refused !== undefined) return refuse(refused);
   if (state.code === null) return refuse(failure("NO_CODE_TO_RESEND"));
   return issueCode(state, facts, command, env);
@@ -74,7 +71,8 @@ export function firstEmailEvents(
 ):
   | (EmailChanges & { ok: true; readonly address: string })
   | { readonly ok: false; readonly failure: Failure } {
-  const badTemplate = templateProblem(change.verification, env);
+  const badTemplate =
+    templateProblem(change.verification, owner, env) ?? linkHostProblem(change.verification, owner, facts);
   if (badTemplate !== undefined) return { ok: false, failure: badTemplate };
   const parsed = parseAddress(change.address);
   if (!parsed.ok) return parsed;
@@ -91,7 +89,7 @@ export function decideUpdateEmail(
   change: EmailChange & { readonly userId: string },
   env: Environment,
 ): EmailChanges {
-  const refused = checkEmailCall(state, change.userId, change.verification, env);
+  const refused = checkEmailCall(state, change.userId, change.verification, facts, env);
   if (refused !== undefined) return { ok: false, failure: refused };
   const parsed = parseAddress(change.address);
   if (!parsed.ok) return parsed;
@@ -99,7 +97,7 @@ export function decideUpdateEmail(
     const owner = { userId: change.userId, organizationId: state.organizationId };
     const takesNoMail = mailProblem(parsed.address, change.verification, owner, facts, env);
     if (takesNoMail !== undefined) return { ok: false, failure: takesNoMail };
-    return { ok: true, ...changeAddress(parsed.address, change.verification, owner, env) };
+    return { ok: true, ...changeAddress(state, parsed.address, change.verification, owner, facts, env) };
   }
   const verifies = change.verification.kind === "verified" && !state.email.isVerified;
   return {
@@ -114,28 +112,30 @@ function checkEmailCall(
   state: UserState,
   userId: string,
   verification: Verification,
+  facts: Facts,
   env: Environment,
 ): Failure | undefined {
-  const badTemplate = templateProblem(verification, env);
+  const owner = { userId, organizationId: state.organizationId };
+  const badTemplate = templateProblem(verification, owner, env);
   if (badTemplate !== undefined) return badTemplate;
   if (userId === "") return failure("EMAIL_USER_ID_MISSING");
   if (!exists(state)) return failure("EMAIL_NOT_FOUND");
   if (state.status === "initial") return failure("USER_NOT_INITIALISED");
-  // Whoever gets the code in hand, or vouches for the address, proves nothing by it: that takes the permission even
-  // on one's own account (CVE-2026-27946, CVE-2026-54693 are what happens otherwise).
-  const selfRule = verification.kind === "send" || verification.kind === "none" ? "allowed" : "not allowed";
-  return checkPermission(
-    env.caller,
-    "user.write",
-    { organizationId: state.organizationId, userId },
-    selfRule,
-  );
+  return checkEmailPermission(env.caller, verification, owner) ?? linkHostProblem(verification, owner, facts);
 }
 
-/** Known before anything is read, so it comes first in every call that carries a template. */
-export function templateProblem(verification: Verification, env: Environment): Failure | undefined {
+/**
+ * Comes first in every call that carries a template.
+ *
+ * @param owner of an unknown user, no more than its id
+ */
+export function templateProblem(
+  verification: Verification,
+  owner: Owner,
+  env: Environment,
+): Failure | undefined {
   if (verification.kind !== "send" || verification.urlTemplate === undefined) return undefined;
-  const checked = checkLinkTemplate(verification.urlTemplate, env.policy.links);
+  const checked = checkLinkTemplate(verification.urlTemplate, env.policy.links, owner);
   return checked.ok ? undefined : checked.failure;
 }
 
@@ -175,10 +175,18 @@ function mailProblem(
   return verification.kind === "send" ? checkSuppression({ organizationId, address }, facts, env) : undefined;
 }
 
-function changeAddress(address: string, verification: Verification, owner: Owner, env: Environment) {
+function changeAddress(
+  state: UserState,
+  address: string,
+  verification: Verification,
+  owner: Owner,
+  facts: Facts,
+  env: Environment,
+) {
   const { events, outbox } = verificationEvents(address, verification, owner, env);
   const changed: UserEvent = { type: "user.human.email.changed", payload: { email: address } };
-  return { events: [changed, ...events], outbox };
+  const notice = addressNotice(state, address, owner, facts, env);
+  return { events: [changed, ...events], outbox: [...outbox, ...notice] };
 }
 
 /** What a verification choice does to an address that was just set, or is set already. */

@@ -1,20 +1,23 @@
 /**
  * VerifyEmail: the code is the credential, the permission is not looked at.
  *
- * An authenticated caller gets ZITADEL's answers, and the true reason in ErrorInfo. An anonymous one gets success or
- * one single refusal, so that it cannot learn who exists; each of its refusals compares as many MACs and takes as long
- * to write as any other. A wrong try at a code that can be used is an event; without such a code, or with its tries spent (see
- * attempts.ts), only a counter is raised.
+ * An authenticated caller gets ZITADEL's answers; one that may read the user, the true reason in ErrorInfo as well, which
+ * says what became of the user's codes. An anonymous one gets success or one single refusal, so that it cannot learn who
+ * exists; each of its refusals compares as many MACs and takes as long to write as any other.
+ *
+ * A wrong try at a code that can be used is an event; without such a code, or with its tries spent (see attempts.ts),
+ * only a counter is raised.
  *
  * A submission that already succeeded succeeds again, with the same details, while its code has not expired and the
  * address has neither changed nor got a newer code nor been vouched for: people press buttons twice.
  */
+import { checkPermission } from "../caller.ts";
 import { accept, refuse, type Decision, type Facts } from "../decider.ts";
 import { matchesMac, type CodeMac } from "../code.ts";
 import type { Environment } from "../environment.ts";
-import { failure, type Failure } from "../failures.ts";
+import { failure, failureMessage, type Failure } from "../failures.ts";
 import { budgetsOf, debitsOf, triesLeft, type Budget } from "./attempts.ts";
-import type { UserCommand, UserReply } from "./commands.ts";
+import type { SubmittedCode, UserReply } from "./commands.ts";
 import type { UserEvent } from "./events.ts";
 import { replyAfter } from "./reply.ts";
 import {
@@ -28,20 +31,33 @@ import {
 } from "./state.ts";
 
 type UserDecision = Decision<UserEvent, UserReply>;
-type VerifyCommand = Extract<UserCommand, { type: "email.verify" }>;
 
 export function decideVerify(
   state: UserState,
   facts: Facts,
-  command: VerifyCommand,
+  command: SubmittedCode,
   env: Environment,
 ): UserDecision {
   const decision = verify(state, facts, command, env);
-  if (env.caller.kind !== "anonymous" || decision.outcome.ok) return decision;
+  if (decision.outcome.ok || mayKnow(decision.outcome.failure, state, command, env)) return decision;
   return { ...decision, outcome: { ok: false, failure: failure("CODE_INVALID") } };
 }
 
-function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Environment): UserDecision {
+/** Whether the caller may be told why a submission was refused. */
+function mayKnow(
+  { name }: Failure,
+  { organizationId }: UserState,
+  { userId }: SubmittedCode,
+  { caller }: Environment,
+): boolean {
+  if (caller.kind === "anonymous") return false;
+  const isAboutCode = failureMessage(failure(name)) === failureMessage(failure("CODE_INVALID"));
+  return (
+    !isAboutCode || checkPermission(caller, "user.read", { organizationId, userId }, "allowed") === undefined
+  );
+}
+
+function verify(state: UserState, facts: Facts, command: SubmittedCode, env: Environment): UserDecision {
   const known = submittedCode(state, command.candidates);
   const refuseFutile = (why: Failure) =>
     refuse<UserEvent, UserReply>(why, { debits: debitsOf([], 0, command, env) });
@@ -76,7 +92,7 @@ function verify(state: UserState, facts: Facts, command: VerifyCommand, env: Env
 }
 
 /** What refuses the call whatever the code is. */
-function unfitness(state: UserState, command: VerifyCommand): Failure | undefined {
+function unfitness(state: UserState, command: SubmittedCode): Failure | undefined {
   if (command.userId === "") return failure("EMAIL_USER_ID_MISSING");
   if (command.candidates.length === 0) return failure("CODE_MISSING");
   if (!exists(state)) return failure("EMAIL_NOT_FOUND");
@@ -93,7 +109,7 @@ const NO_CODE: WaitingCode = {
 };
 
 /** The user's code that was submitted. Makes the same number of comparisons for every user. */
-function submittedCode(
+export function submittedCode(
   { code, spentCode, olderCodes }: UserState,
   candidates: readonly CodeMac[],
 ): KnownCode | undefined {
@@ -133,7 +149,7 @@ function usedUp(
   spent: readonly Budget[],
   budgets: readonly Budget[],
   facts: Facts,
-  command: VerifyCommand,
+  command: SubmittedCode,
   { nowMs }: Environment,
 ): Failure {
   const perDay = spent.find(({ kind }) => kind === "address");

@@ -18,7 +18,9 @@ import {
   firstEmailEvents,
   templateProblem,
 } from "./decide-email.ts";
+import { decideCheckCode } from "./decide-check-code.ts";
 import { decideVerify } from "./decide-verify.ts";
+import { checkAddPermission } from "./email-permission.ts";
 import type { UserEvent } from "./events.ts";
 import { subjectClaim, usernameClaim, usernameOf } from "./needs.ts";
 import { replyAfter } from "./reply.ts";
@@ -40,6 +42,8 @@ export function decide(state: UserState, facts: Facts, command: UserCommand, env
       return decideResendCode(state, facts, command, env);
     case "email.verify":
       return decideVerify(state, facts, command, env);
+    case "email.checkCode":
+      return decideCheckCode(state, facts, command, env);
     case "email.recordSent":
       return decideRecordSent(state, command, env);
     default:
@@ -55,7 +59,7 @@ function decideAdd(
 ): UserDecision {
   const { userId, organizationId, profile } = command;
   if (!facts.organizations.has(organizationId)) return refuse(failure("ORGANIZATION_NOT_FOUND"));
-  const denied = checkPermission(env.caller, "user.write", { organizationId }, "not allowed");
+  const denied = checkAddPermission(env.caller, organizationId);
   if (denied !== undefined) return refuse(denied);
 
   const email = firstEmailEvents(command.email, { userId, organizationId }, facts, env);
@@ -104,15 +108,11 @@ function decideUpdate(
   command: Extract<UserCommand, { type: "user.update" }>,
   env: Environment,
 ): UserDecision {
-  const badTemplate = command.email && templateProblem(command.email.verification, env);
+  const owner = { userId: command.userId, organizationId: state.organizationId };
+  const badTemplate = command.email && templateProblem(command.email.verification, owner, env);
   if (badTemplate !== undefined) return refuse(badTemplate);
   if (!exists(state)) return refuse(failure("UPDATE_USER_NOT_FOUND"));
-  const denied = checkPermission(
-    env.caller,
-    "user.write",
-    { organizationId: state.organizationId, userId: command.userId },
-    "allowed",
-  );
+  const denied = checkPermission(env.caller, "user.write", owner, "allowed");
   if (denied !== undefined) return refuse(denied);
 
   const events: UserEvent[] = [];

@@ -4,13 +4,15 @@
  * A command that carries a key asks, beside its own facts, for the success that is kept under that key. Then
  * - there is none: the command is decided as always. A success is kept, in the transaction of its events; a refusal is
  *   not, so that the caller may mend what was wrong and try again under the same key;
- * - it belongs to the same request: it is answered once more. Nothing is looked at, counted or changed, so the answer is
- *   the same even where the rules would refuse the call by now;
+ * - it belongs to the same request: it is answered once more, to a caller that still has the permission, for the answer
+ *   may hold a code. Nothing else is looked at, counted or changed, so the answer is the same even where the rules would
+ *   refuse the call by now;
  * - it belongs to another request: that is a mistake of the caller, and refused.
  *
  * Writes of a store come one after the other, so of equal calls at one time the first does the work and the others find
  * what it left. There is no state between "not yet" and "done" that a crash could leave behind.
  */
+import type { Caller } from "../caller.ts";
 import {
   refuse,
   type Decider,
@@ -21,6 +23,7 @@ import {
 } from "../decider.ts";
 import { failure } from "../failures.ts";
 import type { IdempotencyKey, UserCommand, UserReply } from "./commands.ts";
+import { checkRepeatPermission } from "./email-permission.ts";
 import type { UserEvent } from "./events.ts";
 import type { UserState } from "./state.ts";
 
@@ -42,7 +45,7 @@ export function withIdempotency(decider: UserDecider): UserDecider {
     decide(state, facts, command, env) {
       const { idempotency } = command;
       if (idempotency === undefined) return decider.decide(state, facts, command, env);
-      const repeated = repeat(idempotency, facts);
+      const repeated = repeat(command, idempotency, facts, env.caller);
       if (repeated !== undefined) return repeated;
       const decision = decider.decide(state, facts, command, env);
       if (!decision.outcome.ok) return decision;
@@ -52,10 +55,19 @@ export function withIdempotency(decider: UserDecider): UserDecider {
   };
 }
 
-function repeat({ scope, fingerprint }: IdempotencyKey, facts: Facts): UserDecision | undefined {
+function repeat(
+  command: UserCommand,
+  { scope, fingerprint }: IdempotencyKey,
+  facts: Facts,
+  caller: Caller,
+): UserDecision | undefined {
   const kept = facts.replies.get(scope);
   if (kept === undefined) return undefined;
   if (kept.fingerprint !== fingerprint) return refuse(failure("IDEMPOTENCY_KEY_REUSED"));
+  // Of the kept user, not of the command's: that is another one where an id was made for a user to be added.
+  const owner = { userId: kept.userId, organizationId: kept.details.resourceOwner };
+  const denied = checkRepeatPermission(caller, command, owner);
+  if (denied !== undefined) return refuse(denied);
   return { events: [], outbox: [], debits: [], claims: [], outcome: { ok: true, reply: replayOf(kept) } };
 }
 

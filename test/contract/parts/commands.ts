@@ -278,6 +278,8 @@ export function commandsContract(open: OpenWorld): void {
     expect(await world.store.findAccessToken("hash-1")).toEqual({
       tokenId: "token-1",
       hash: "hash-1",
+      expiresAtMs: null,
+      revokedAtMs: null,
       serviceAccountId: "robot",
       serviceAccount,
     });

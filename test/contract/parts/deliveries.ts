@@ -45,6 +45,7 @@ export function deliveriesContract(open: OpenWorld): void {
       urlTemplate: template,
       sealedCode: expect.any(String),
       acceptLanguage: "",
+      newAddress: "",
       expiresAtMs: queuedAtMs + POLICY.codeTtlMs,
       leaseId: expect.any(String),
       attempt: 1,

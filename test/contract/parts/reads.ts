@@ -174,7 +174,7 @@ export function readsContract(open: OpenWorld): void {
 
   test("closing finishes what is queued, then refuses what comes, and may be repeated", async () => {
     const world = await open();
-    const calls = outcomes(times(400, (index) => world.addOrganization(`org ${index}`)));
+    const calls = outcomes(times(400, (index) => world.addOrganization(`other-${index}`)));
     const { store } = world;
     const closed = Promise.all([store.close(), store.close()]);
     const whileClosing = outcomes([world.addOrganization("late")]);
@@ -188,7 +188,7 @@ export function readsContract(open: OpenWorld): void {
     expect(await refusal(world.addOrganization("too late"))).toMatchObject({ name: "STORE_UNAVAILABLE" });
     expect(await refusal(world.list())).toMatchObject({ name: "STORE_UNAVAILABLE" });
     await world.reopen();
-    expect(await world.store.findOrganization("org 399")).toMatchObject({ sequence: 1 });
+    expect(await world.store.findOrganization("other-399")).toMatchObject({ sequence: 1 });
     expect((await world.store.findOrganization("late")) !== undefined).toBe(answers.length === 1);
     expect(await world.store.findOrganization("too late")).toBeUndefined();
     expect(await readLog(world.store)).toHaveLength(401 + answers.length);

@@ -44,12 +44,17 @@ async function perform(store: SqliteStore, request: Request): Promise<unknown> {
 
 function addOrganizations(
   store: SqliteStore,
-  { ids, name }: { readonly ids: readonly string[]; readonly name: string },
+  { ids, linkHosts }: { readonly ids: readonly string[]; readonly linkHosts: readonly string[] },
 ): Promise<Answer[]> {
   const world = new World(store);
   return Promise.all(
     ids.map((organizationId) =>
-      answerOf(store.execute({ type: "organization.add", organizationId, name }, world.plain())),
+      answerOf(
+        store.execute(
+          { type: "organization.add", organizationId, name: "name", settings: { linkHosts } },
+          world.plain(),
+        ),
+      ),
     ),
   );
 }

@@ -19,7 +19,8 @@ export interface Acknowledgement {
 
 interface Organizations {
   readonly ids: readonly string[];
-  readonly name: string;
+  /** Many and long ones make the rows large. */
+  readonly linkHosts: readonly string[];
 }
 
 export type Request =
@@ -96,12 +97,12 @@ export class StoreProcess {
     return new StoreProcess(child);
   }
 
-  addOrganizations(ids: readonly string[], name = "name"): Promise<Answer[]> {
-    return this.#ask({ do: "addOrganizations", ids, name }) as Promise<Answer[]>;
+  addOrganizations(ids: readonly string[], linkHosts: readonly string[] = []): Promise<Answer[]> {
+    return this.#ask({ do: "addOrganizations", ids, linkHosts }) as Promise<Answer[]>;
   }
 
-  addOrganizationsWhileClosing(ids: readonly string[], name = "name"): Promise<Answer[]> {
-    return this.#ask({ do: "addOrganizationsWhileClosing", ids, name }) as Promise<Answer[]>;
+  addOrganizationsWhileClosing(ids: readonly string[]): Promise<Answer[]> {
+    return this.#ask({ do: "addOrganizationsWhileClosing", ids, linkHosts: [] }) as Promise<Answer[]>;
   }
 
   list(): Promise<Answer> {

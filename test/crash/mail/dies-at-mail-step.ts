@@ -36,18 +36,25 @@ function die(): void {
 const { emit, postMessage } = Worker.prototype as { emit: Emit; postMessage: Worker["postMessage"] };
 type Emit = (this: Worker, name: string | symbol, ...values: unknown[]) => boolean;
 
+/** The mail thread and its main thread say several things at a time. */
+function messagesIn(value: unknown): readonly Message[] {
+  return Array.isArray(value) ? value : [value ?? {}];
+}
+
+function isStep({ kind, result, outcome }: Message): boolean {
+  return step === "commit"
+    ? kind === "batch" && result?.commit?.queuedMail === true
+    : kind === "done" && outcome?.kind === "accepted";
+}
+
 function emitOrDie(this: Worker, name: string | symbol, ...values: unknown[]): boolean {
-  const message = (values[0] ?? {}) as Message;
-  const isStep =
-    step === "commit"
-      ? message.kind === "batch" && message.result?.commit?.queuedMail === true
-      : message.kind === "done" && message.outcome?.kind === "accepted";
-  if (name === "message" && isStep && isLast()) die();
+  const isMessage = name === "message";
+  if (isMessage && messagesIn(values[0]).some((message) => isStep(message) && isLast())) die();
   return emit.call(this, name, ...values);
 }
 
 function postOrDie(this: Worker, ...values: Parameters<typeof postMessage>): void {
-  if ((values[0] as Message).kind === "deliver" && isLast()) die();
+  if (messagesIn(values[0]).some(({ kind }) => kind === "deliver" && isLast())) die();
   postMessage.apply(this, values);
 }
 

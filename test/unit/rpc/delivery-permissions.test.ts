@@ -114,7 +114,9 @@ const CASES: readonly (readonly [name: Method, request: () => object, allowed: r
 describe.each(CASES)("%s", (name, request, allowed) => {
   test.each(Object.entries(CALLERS))("for %s", async (who, from) => {
     const reason = await reasonOf(ask(name, request(), from));
+    const isByDelivery = "deliveryId" in request() || name === "reportBounce";
     if (allowed.includes(who)) expect(["ok", "SUPPRESSION_NOT_FOUND"]).toContain(reason);
+    else if (isByDelivery && !READERS_HERE.includes(who)) expect(reason).toBe("DELIVERY_NOT_FOUND");
     else expect(reason).toMatch(/^PERMISSION_DENIED/);
   });
 });

@@ -18,6 +18,11 @@ import {
 } from "../../../src/verification/decider.ts";
 import type { Environment, Policy } from "../../../src/verification/environment.ts";
 import { failureCatalogue, failureMessage } from "../../../src/verification/failures.ts";
+import {
+  DEFAULT_ORGANIZATION_SETTINGS,
+  type OrganizationSettings,
+} from "../../../src/verification/organization-settings.ts";
+import type { ServiceAccountState } from "../../../src/verification/service-account.ts";
 import { suppressionText } from "../../../src/verification/suppression.ts";
 import { newCode } from "./new-code.ts";
 
@@ -70,13 +75,20 @@ export interface Setting {
   readonly allowsSuppressed?: boolean;
   /** IP address that the call comes from. */
   readonly clientAddress?: string;
+  /** What the request says of languages. */
+  readonly acceptLanguage?: string;
 }
 
 export class Scenario<State extends AggregateHead, C extends Command, Event extends DomainEvent, Reply> {
   readonly decider: Decider<State, C, Event, Reply>;
   state: State;
   readonly events: Event[] = [];
-  readonly organizations = new Set([ORG, OTHER_ORG]);
+  /** Those there are, with their settings. */
+  readonly organizations = new Map([
+    [ORG, DEFAULT_ORGANIZATION_SETTINGS],
+    [OTHER_ORG, DEFAULT_ORGANIZATION_SETTINGS],
+  ]);
+  readonly serviceAccounts = new Map<string, ServiceAccountState>();
   readonly claims = new Map<string, string>();
   readonly buckets = new Map<string, BucketUse>();
   /** By `suppressionText`. */
@@ -98,6 +110,7 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
       policy = {},
       allowsSuppressed = false,
       clientAddress = "",
+      acceptLanguage = "",
     }: Setting = {},
   ): Decision<Event, Reply> {
     const codes = this.events.filter(({ type }) => type === "user.human.email.code.added").length;
@@ -106,6 +119,7 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
       caller,
       policy: { ...POLICY, ...policy },
       newCode: newCode(codes + 1),
+      newNotice: { deliveryId: "notice", acceptLanguage },
       allowsSuppressed,
       clientAddress,
     };
@@ -145,7 +159,8 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
 
   #facts(asked: readonly FactKey[], nowMs: number): Facts {
     const claims = new Map<string, string>();
-    const organizations = new Set<string>();
+    const organizations = new Map<string, OrganizationSettings>();
+    const serviceAccounts = new Map<string, ServiceAccountState>();
     const buckets = new Map<string, BucketUse>();
     const suppressions = new Set<string>();
     const replies = new Map<string, KeptReply>();
@@ -154,7 +169,11 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
         const row = this.#bucket(key.bucket, nowMs);
         if (row !== undefined) buckets.set(key.bucket, row);
       } else if (key.kind === "organization") {
-        if (this.organizations.has(key.organizationId)) organizations.add(key.organizationId);
+        const settings = this.organizations.get(key.organizationId);
+        if (settings !== undefined) organizations.set(key.organizationId, settings);
+      } else if (key.kind === "serviceAccount") {
+        const account = this.serviceAccounts.get(key.serviceAccountId);
+        if (account !== undefined) serviceAccounts.set(key.serviceAccountId, account);
       } else if (key.kind === "reply") {
         const row = this.replies.get(key.scope);
         if (row !== undefined && row.expiresAtMs > nowMs) replies.set(key.scope, row);
@@ -167,7 +186,7 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
         if (holder !== undefined) claims.set(text, holder);
       }
     }
-    return { claims, organizations, buckets, suppressions, replies };
+    return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
   }
 }
 

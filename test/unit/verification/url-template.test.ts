@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { failureCatalogue } from "../../../src/verification/failures.ts";
+import { isLoopback } from "../../../src/verification/host-name.ts";
 import {
   checkLinkTemplate,
-  isLoopback,
   parseLinkTemplate,
   renderLink,
   type LinkPolicy,
@@ -51,7 +51,15 @@ describe("accepted templates", () => {
     ["https://ok.example/@{{.Code}}?a@b#c@d", "https://ok.example/@K7?a@b#c@d"],
     ["https://[2001:db8::1]/{{.Code}}", "https://[2001:db8::1]/K7"],
     ["http://localhost:3000/{{.Code}}", "http://localhost:3000/K7"],
+    // Hosts of another script, and such as look alike, are shown as what they are.
+    ["https://\u0430pple.com/{{.Code}}", "https://xn--pple-43d.com/K7"],
+    ["https://\uFF4Fk.example/{{.Code}}", "https://ok.example/K7"],
+    ["https://ok.example%2eevil.example/{{.Code}}", "https://ok.example.evil.example/K7"],
+    ["https://ok.example/...{{.Code}}/.x", "https://ok.example/...K7/.x"],
+    ["https://ok.example?next=/../a#/../b", "https://ok.example/?next=/../a#/../b"],
+    [`https://ok.example/${"{{.Code}}".repeat(6)}`, "https://ok.example/K7K7K7K7K7K7"],
     ["http://127.0.0.1/{{.Code}}", "http://127.0.0.1/K7"],
+    ["http://2130706433/{{.Code}}", "http://127.0.0.1/K7"],
     ["http://[::1]:8080/{{.Code}}", "http://[::1]:8080/K7"],
   ])("%j", (text, expected) => {
     expect(link(text)).toBe(expected);
@@ -101,7 +109,6 @@ describe("refused templates", () => {
     ["javascript://ok.example/%0Aalert(1)", MALFORMED],
     ["data:text/html,{{.Code}}", MALFORMED],
     ["ftp://ok.example/{{.Code}}", MALFORMED],
-    ["xhttps://ok.example/{{.Code}}", MALFORMED],
     ["https://{{.Code}}.evil.example/", MALFORMED],
     ["https://{{.OrgID}}/", MALFORMED],
     ["https://ok.example{{.Code}}", MALFORMED],
@@ -139,6 +146,36 @@ describe("refused templates", () => {
     ["https://ok.example:x/{{.Code}}", MALFORMED],
     ["https://%40evil.example/{{.Code}}", MALFORMED],
     ["https://[::1/{{.Code}}", MALFORMED],
+    // What turns the direction of writing, or is not seen.
+    ["https://ok.example\u202Emoc.live/{{.Code}}", MALFORMED],
+    ["https://ok.example/\u202E{{.Code}}", MALFORMED],
+    ["https://ok.example/\u2066x\u2069{{.Code}}", MALFORMED],
+    ["https://ok\u200B.example/{{.Code}}", MALFORMED],
+    ["https://ok\u00AD.example/{{.Code}}", MALFORMED],
+    ["https://ok.example/\u00A0{{.Code}}", MALFORMED],
+    ["https://ok.example/\u2028{{.Code}}", MALFORMED],
+    ["https://ok.example/\uD800", MALFORMED],
+    ["https://ok.example/{{\u00A0.Code}}", MALFORMED],
+    // More than the ids of a user may blow up.
+    [`https://ok.example/${"{{.UserID}}".repeat(7)}`, MALFORMED],
+    // Segments that URLs leave out.
+    ["https://ok.example/..", MALFORMED],
+    ["https://ok.example/a/../{{.Code}}", MALFORMED],
+    ["https://ok.example/./{{.Code}}", MALFORMED],
+    ["https://ok.example/%2e%2E/{{.Code}}", MALFORMED],
+    ["https://ok.example/.%2e?c={{.Code}}", MALFORMED],
+    ["https://ok.example/.#{{.Code}}", MALFORMED],
+    // Apps that no list names, and schemes that no app has.
+    ["xhttps://ok.example/{{.Code}}", HOST_REFUSED],
+    ["myapp://verify?c={{.Code}}", HOST_REFUSED],
+    ["vbscript://ok.example/{{.Code}}", MALFORMED],
+    ["file:///etc/{{.Code}}", MALFORMED],
+    ["blob:https://ok.example/{{.Code}}", MALFORMED],
+    ["about:blank#{{.Code}}", MALFORMED],
+    ["view-source://ok.example/{{.Code}}", MALFORMED],
+    ["mailto:{{.Code}}@ok.example", MALFORMED],
+    ["{{.OrgID}}://ok.example/", MALFORMED],
+    ["my{{.OrgID}}://ok.example/", MALFORMED],
     // Hosts without TLS.
     ["http://ok.example/{{.Code}}", HOST_REFUSED],
     ["http://localhost.evil.example/{{.Code}}", HOST_REFUSED],
@@ -146,6 +183,83 @@ describe("refused templates", () => {
     ["http://0.0.0.0/{{.Code}}", HOST_REFUSED],
   ])("%j", (text, expected) => {
     expect(link(text)).toBe(expected);
+  });
+});
+
+describe("ids that would be left out of the path", () => {
+  const at = (text: string, userId: string, organizationId = "org-1") => {
+    const checked = checkLinkTemplate(text, ANY_HOST, { userId, organizationId });
+    return checked.ok
+      ? renderLink(checked.template, { UserID: userId, Code: "K7QX", OrgID: organizationId })
+      : "";
+  };
+
+  test.each([
+    ["/{{.UserID}}/{{.Code}}", ".", ""],
+    ["/{{.UserID}}/{{.Code}}", "..", ""],
+    ["/{{.UserID}}", "..", ""],
+    ["/{{.UserID}}?c={{.Code}}", "..", ""],
+    ["/{{.UserID}}#{{.Code}}", ".", ""],
+    ["/.{{.UserID}}/{{.Code}}", ".", ""],
+    ["/%2e{{.UserID}}/{{.Code}}", ".", ""],
+    ["/{{.UserID}}%2E/{{.Code}}", ".", ""],
+    ["/{{.UserID}}{{.UserID}}/{{.Code}}", ".", ""],
+    ["/{{.UserID}}/{{.Code}}", "...", "/.../K7QX"],
+    ["/{{.UserID}}/{{.Code}}", "%2e", "/%252e/K7QX"],
+    ["/{{.UserID}}/{{.Code}}", "../..", "/..%2F../K7QX"],
+    ["/{{.UserID}}/{{.Code}}", "..\\", "/..%5C/K7QX"],
+    ["/u{{.UserID}}/{{.Code}}", "..", "/u../K7QX"],
+    ["/?u={{.UserID}}&c={{.Code}}", "..", "/?u=..&c=K7QX"],
+    ["/#{{.UserID}}/{{.Code}}", "..", "/#../K7QX"],
+  ])("%s of user %j", (rest, userId, expected) => {
+    expect(at(`https://ok.example${rest}`, userId)).toBe(expected && `https://ok.example${expected}`);
+  });
+
+  test("the organization's too", () => {
+    expect(at("https://ok.example/{{.OrgID}}/{{.Code}}", "user-1", "..")).toBe("");
+    expect(at("https://ok.example/{{.OrgID}}{{.UserID}}/{{.Code}}", ".", ".")).toBe("");
+    expect(at("https://ok.example/{{.OrgID}}/{{.Code}}", "..", "org-1")).toBe(
+      "https://ok.example/org-1/K7QX",
+    );
+  });
+});
+
+describe("listed apps", () => {
+  const policy: LinkPolicy = { allowedHosts: ["ok.example", "myapp:", "com.example.app:"] };
+
+  test.each([
+    ["myapp://verify?code={{.Code}}&user={{.UserID}}", "myapp://verify?code=K7&user=user%2F1"],
+    ["MyApp://verify/{{.Code}}", "myapp://verify/K7"],
+    ["myapp:///verify/{{.Code}}", "myapp:///verify/K7"],
+    ["myapp://verify", "myapp://verify"],
+    ["myapp://#{{.OrgID}}", "myapp://#o%26o"],
+    ["com.example.app://verify/{{.Code}}", "com.example.app://verify/K7"],
+    ["https://ok.example/{{.Code}}", "https://ok.example/K7"],
+    ["https://evil.example/{{.Code}}", HOST_REFUSED],
+    ["otherapp://verify/{{.Code}}", HOST_REFUSED],
+    ["http://ok.example/{{.Code}}", HOST_REFUSED],
+    ["myapp:{{.Code}}", MALFORMED],
+    ["myapp:verify/{{.Code}}", MALFORMED],
+    ["myapp:/{{.Code}}", MALFORMED],
+    ["myapp://{{.Code}}", MALFORMED],
+    ["myapp://verify{{.Code}}/", MALFORMED],
+    ["myapp://user@verify/{{.Code}}", MALFORMED],
+    ["myapp://@verify/{{.Code}}", MALFORMED],
+    ["myapp://verify:1/{{.Code}}", MALFORMED],
+    ["myapp://v\u00E9rify/{{.Code}}", MALFORMED],
+    ["myapp://%76erify/{{.Code}}", MALFORMED],
+    ["myapp://verify/../{{.Code}}", MALFORMED],
+    ["myapp://verify\\{{.Code}}", MALFORMED],
+    ["javascript://verify/{{.Code}}", MALFORMED],
+  ])("%s", (text, expected) => {
+    expect(link(text, policy)).toBe(expected);
+  });
+
+  test("the schemes that no app has lead nowhere, even listed", () => {
+    for (const scheme of ["javascript", "data", "vbscript", "file", "blob", "about", "ftp", "http", "ws"]) {
+      const listed: LinkPolicy = { allowedHosts: [`${scheme}:`] };
+      expect([MALFORMED, HOST_REFUSED]).toContain(link(`${scheme}://ok.example/{{.Code}}`, listed));
+    }
   });
 });
 
@@ -168,6 +282,7 @@ describe("allowed hosts", () => {
     ["https://ok.example.evil.example/", false],
     ["https://evilok.example/", false],
     ["https://ok.example./", false],
+    ["https://\u043Ek.example/", false],
     ["https://port.example/", false],
     ["https://sub.example/", false],
     ["https://evilsub.example/", false],
@@ -308,7 +423,7 @@ describe("properties", () => {
         expect(rendered).toMatch(/^(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*$/);
         if (restricted) expect(url.hostname).toMatch(/^(?:(?:.*\.)?ok\.example|localhost)$/);
       }),
-      { numRuns: 3000 },
+      { numRuns: 6000 },
     );
     expect(accepts).toBeGreaterThan(300);
   });

@@ -76,7 +76,8 @@ export const UserService: GenService<{
   /**
    * Spends a code: the address is verified from then on. A wrong, expired or superseded code is INVALID_ARGUMENT and is
    * recorded on the user. For anyone who holds the code: the token is optional, although the option below, kept for
-   * compatibility, asks for one. Anonymous callers get one single refusal, for unknown users too.
+   * compatibility, asks for one. Anonymous callers get one single refusal, for unknown users too; only the user and callers
+   * with `user.read` are told the true reason.
    *
    * @generated from rpc zitadel.user.v2.UserService.VerifyEmail
    */

@@ -19,4 +19,16 @@ export const de: BuiltInLocale = {
       "Falls Sie diesen Code nicht angefordert haben, ignorieren Sie diese E-Mail bitte: Ohne den Code geschieht nichts.",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "Ihre E-Mail-Adresse wurde geändert",
+    preheader: "E-Mails zu Ihrem Konto gehen ab jetzt an eine andere Adresse.",
+    title: "Ihre E-Mail-Adresse wurde geändert",
+    intro: "die E-Mail-Adresse Ihres Kontos bei {{sender}} wurde geändert:",
+    oldAddress: "Bisher: {{address}}",
+    newAddress: "Jetzt: {{newAddress}}",
+    time: "Zeitpunkt: {{changedAt}}",
+    expected: "Falls Sie das selbst waren, brauchen Sie nichts zu tun.",
+    unexpected:
+      "Falls Sie es nicht waren, hat möglicherweise jemand anderes Zugang zu Ihrem Konto: Wenden Sie sich bitte umgehend an {{sender}}.",
+  },
 };

@@ -17,4 +17,16 @@ export const en: BuiltInLocale = {
     ignore: "If it was not you who asked for this code, ignore this email: nothing happens without the code.",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "Your email address was changed",
+    preheader: "From now on, emails about your account go to another address.",
+    title: "Your email address was changed",
+    intro: "The email address of your account with {{sender}} was changed:",
+    oldAddress: "Before: {{address}}",
+    newAddress: "Now: {{newAddress}}",
+    time: "When: {{changedAt}}",
+    expected: "If it was you who changed it, there is nothing to do.",
+    unexpected:
+      "If it was not you, somebody else may have access to your account: contact {{sender}} at once.",
+  },
 };

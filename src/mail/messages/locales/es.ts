@@ -18,4 +18,16 @@ export const es: BuiltInLocale = {
     ignore: "Si usted no ha solicitado este código, ignore este correo: sin el código no ocurrirá nada.",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "Su dirección de correo electrónico ha cambiado",
+    preheader: "A partir de ahora, los correos sobre su cuenta se envían a otra dirección.",
+    title: "Su dirección de correo electrónico ha cambiado",
+    intro: "La dirección de correo electrónico de su cuenta de {{sender}} ha cambiado:",
+    oldAddress: "Antes: {{address}}",
+    newAddress: "Ahora: {{newAddress}}",
+    time: "Fecha: {{changedAt}}",
+    expected: "Si ha sido usted, no tiene que hacer nada.",
+    unexpected:
+      "Si no ha sido usted, es posible que otra persona tenga acceso a su cuenta: póngase en contacto con {{sender}} cuanto antes.",
+  },
 };

@@ -18,4 +18,16 @@ export const fr: BuiltInLocale = {
     ignore: "Si vous n’avez pas demandé ce code, ignorez cet e-mail\u00A0: sans le code, rien ne se passera.",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "Votre adresse e-mail a été modifiée",
+    preheader: "Les e-mails concernant votre compte sont désormais envoyés à une autre adresse.",
+    title: "Votre adresse e-mail a été modifiée",
+    intro: "L’adresse e-mail de votre compte {{sender}} a été modifiée\u00A0:",
+    oldAddress: "Ancienne adresse\u00A0: {{address}}",
+    newAddress: "Nouvelle adresse\u00A0: {{newAddress}}",
+    time: "Date\u00A0: {{changedAt}}",
+    expected: "Si vous êtes à l’origine de ce changement, vous n’avez rien à faire.",
+    unexpected:
+      "Sinon, quelqu’un d’autre a peut-être accès à votre compte\u00A0: contactez {{sender}} sans attendre.",
+  },
 };

@@ -21,4 +21,16 @@ export const it: BuiltInLocale = {
     ignore: "Se non ha richiesto Lei questo codice, ignori questa e-mail: senza il codice non succede nulla.",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "Il Suo indirizzo e-mail è stato modificato",
+    preheader: "D’ora in poi le e-mail relative al Suo account arrivano a un altro indirizzo.",
+    title: "Il Suo indirizzo e-mail è stato modificato",
+    intro: "l’indirizzo e-mail del Suo account presso {{sender}} è stato modificato:",
+    oldAddress: "Prima: {{address}}",
+    newAddress: "Ora: {{newAddress}}",
+    time: "Data: {{changedAt}}",
+    expected: "Se la modifica è Sua, non deve fare nulla.",
+    unexpected:
+      "Se la modifica non è Sua, qualcun altro potrebbe avere accesso al Suo account: contatti subito {{sender}}.",
+  },
 };

@@ -19,4 +19,16 @@ export const ja: BuiltInLocale = {
       "このコードをリクエストした覚えがない場合は、このメールを無視してください。コードが使われない限り、何も変更されません。",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "メールアドレスが変更されました",
+    preheader: "今後、アカウントに関するメールは別のアドレスに送信されます。",
+    title: "メールアドレスが変更されました",
+    intro: "{{sender}} のアカウントのメールアドレスが変更されました。",
+    oldAddress: "変更前：{{address}}",
+    newAddress: "変更後：{{newAddress}}",
+    time: "変更日時：{{changedAt}}",
+    expected: "ご本人による変更の場合は、何もする必要はありません。",
+    unexpected:
+      "お心当たりがない場合は、第三者がアカウントにアクセスしている可能性があります。至急 {{sender}} までご連絡ください。",
+  },
 };

@@ -19,4 +19,16 @@ export const nl: BuiltInLocale = {
       "Hebt u niet om deze code gevraagd? Dan kunt u deze e-mail negeren: zonder de code gebeurt er niets.",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "Uw e-mailadres is gewijzigd",
+    preheader: "E-mails over uw account gaan vanaf nu naar een ander adres.",
+    title: "Uw e-mailadres is gewijzigd",
+    intro: "Het e-mailadres van uw account bij {{sender}} is gewijzigd:",
+    oldAddress: "Oud adres: {{address}}",
+    newAddress: "Nieuw adres: {{newAddress}}",
+    time: "Tijdstip: {{changedAt}}",
+    expected: "Hebt u dit zelf gedaan? Dan hoeft u niets te doen.",
+    unexpected:
+      "Hebt u dit niet gedaan? Dan heeft mogelijk iemand anders toegang tot uw account: neem meteen contact op met {{sender}}.",
+  },
 };

@@ -20,4 +20,16 @@ export const pl: BuiltInLocale = {
       "Jeśli prośba o ten kod nie pochodzi od Państwa, prosimy zignorować tę wiadomość: bez kodu nic się nie stanie.",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "Zmiana adresu e-mail",
+    preheader: "Od teraz wiadomości dotyczące konta są wysyłane na inny adres.",
+    title: "Zmiana adresu e-mail",
+    intro: "adres e-mail konta w serwisie {{sender}} został zmieniony:",
+    oldAddress: "Poprzedni adres: {{address}}",
+    newAddress: "Nowy adres: {{newAddress}}",
+    time: "Data zmiany: {{changedAt}}",
+    expected: "Jeśli ta zmiana pochodzi od Państwa, nie trzeba nic robić.",
+    unexpected:
+      "Jeśli nie, być może ktoś inny ma dostęp do konta: prosimy niezwłocznie skontaktować się z serwisem {{sender}}.",
+  },
 };

@@ -18,4 +18,16 @@ export const pt: BuiltInLocale = {
     ignore: "Se não pediu este código, ignore este e-mail: sem o código, nada acontece.",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "O seu endereço de e-mail foi alterado",
+    preheader: "A partir de agora, os e-mails sobre a sua conta são enviados para outro endereço.",
+    title: "O seu endereço de e-mail foi alterado",
+    intro: "O endereço de e-mail da sua conta em {{sender}} foi alterado:",
+    oldAddress: "Antes: {{address}}",
+    newAddress: "Agora: {{newAddress}}",
+    time: "Data: {{changedAt}}",
+    expected: "Se reconhece esta alteração, não é necessário fazer nada.",
+    unexpected:
+      "Se não a reconhece, é possível que outra pessoa tenha acesso à sua conta: fale imediatamente com {{sender}}.",
+  },
 };

@@ -18,4 +18,15 @@ export const zh: BuiltInLocale = {
     ignore: "如果不是您本人申请的验证码，请忽略此邮件：没有验证码，不会发生任何更改。",
     signature: "{{sender}}",
   },
+  notice: {
+    subject: "您的电子邮件地址已更改",
+    preheader: "今后，与您账户有关的邮件将发送到另一个地址。",
+    title: "您的电子邮件地址已更改",
+    intro: "您在 {{sender}} 的账户的电子邮件地址已更改：",
+    oldAddress: "原地址：{{address}}",
+    newAddress: "新地址：{{newAddress}}",
+    time: "更改时间：{{changedAt}}",
+    expected: "如果是您本人操作，则无需处理。",
+    unexpected: "如果不是您本人操作，可能有其他人进入了您的账户：请立即联系 {{sender}}。",
+  },
 };

@@ -85,3 +85,26 @@ test("a mail that is not taken apart is posted as one text", () => {
     buttonText: mail.subject,
   });
 });
+
+test("a notice to an old address says what it is, and has neither code nor link nor name", () => {
+  const { contextInfo, templateData, args } = buildPayload(
+    compose(
+      mailRequest({
+        kind: "notice",
+        user: { ...mailRequest().user, username: "", givenName: "", familyName: "", displayName: "" },
+        code: "",
+        link: "",
+        newAddress: "e***@evil.example",
+      }),
+    ),
+  );
+  expect(contextInfo).toEqual({ ...GOLDEN.contextInfo, eventType: "user.human.email.changed" });
+  expect(templateData).toMatchObject({
+    subject: "Your email address was changed",
+    greeting: "Hello,",
+    text: expect.stringContaining("Now: e***@evil.example"),
+    url: "",
+    buttonText: "",
+  });
+  expect(args).toMatchObject({ code: "", userName: "", displayName: "", lastEmail: "ada@example.com" });
+});

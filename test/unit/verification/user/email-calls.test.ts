@@ -6,6 +6,7 @@ import type { UserEvent } from "../../../../src/verification/user/events.ts";
 import { ANSWERS } from "../answers.ts";
 import { CALLERS, NOW, only, reply, told } from "../given.ts";
 import {
+  ADDRESS,
   LINK,
   NEW_ADDRESS,
   PASTS,
@@ -114,6 +115,15 @@ describe("changes", () => {
       only(reply(3), {
         events: [emailChanged(), codeAdded(1)],
         outbox: [mail(1, { recipient: NEW_ADDRESS })],
+      }),
+    ],
+    [
+      "SetEmail of the stored address in other letters: a change",
+      PASTS.active.slice(),
+      setEmail(ADDRESS.toUpperCase()),
+      only(reply(3), {
+        events: [emailChanged(ADDRESS.toUpperCase()), codeAdded(1)],
+        outbox: [mail(1, { recipient: ADDRESS.toUpperCase() })],
       }),
     ],
     [

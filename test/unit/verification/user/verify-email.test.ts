@@ -26,7 +26,7 @@ import {
   verify,
 } from "./user-data.ts";
 
-const { anonymous, iamOwner, withoutGrants } = CALLERS;
+const { anonymous, iamOwner, orgOwnerElsewhere, reader, self, withoutGrants } = CALLERS;
 const withCode = [humanAdded(), codeAdded(1)];
 const used = [...withCode, verified(1)];
 const EXPIRY = RECORDED_AT + POLICY.codeTtlMs;
@@ -134,9 +134,16 @@ describe("a submission is decided at once, with its event and its debits", () =>
       { name: "CODE_EXPIRED" },
     ],
   ])("%s", (_row, past, code, nowMs, changes, why) => {
-    const decision = givenUser(...past).when(verify(code), { caller: withoutGrants, nowMs });
+    const decision = givenUser(...past).when(verify(code), { caller: reader, nowMs });
     expect(told(decision)).toEqual(only(ANSWERS.codeInvalid, changes));
     expect(failureOf(decision)).toEqual(why);
+    expect(givenUser(...past).when(verify(code), { caller: self, nowMs })).toEqual(decision);
+    // What became of the codes is nobody else's business, token or not; what they are charged is the same.
+    for (const caller of [withoutGrants, orgOwnerElsewhere]) {
+      const other = givenUser(...past).when(verify(code), { caller, nowMs });
+      expect(told(other)).toEqual(told(decision));
+      expect(failureOf(other)).toEqual({ name: "CODE_INVALID" });
+    }
   });
 
   test("without a code that works, a wrong try leaves no event however often it is made", () => {
