@@ -8,7 +8,7 @@ import { PostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { TestPostgres } from "../support/postgres-server.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { eventsOf, historyProblems, readLog } from "./history-checker.ts";
-import { outcomes, refusal, times, World } from "./world.ts";
+import { outcomes, refusal, SYSTEM, times, World } from "./world.ts";
 
 jest.setTimeout(60_000);
 
@@ -87,8 +87,15 @@ describe("one command that cannot be executed", () => {
 
   test("a value that the database does not take fails alone", async () => {
     const world = await open();
+    await world.addUser("ada");
     const { answers, errors } = await outcomes(
-      times(20, (index) => world.addUser(`user-${index}`, { username: index === 7 ? "a\0b" : `u${index}` })),
+      times(20, (index) => {
+        const { env } = world.environments.withNewCode(SYSTEM, "ada", {
+          acceptLanguage: index === 7 ? "a\0b" : "",
+        });
+        const verification = { kind: "send" } as const;
+        return world.store.execute({ type: "email.sendCode", userId: "ada", verification }, env);
+      }),
     );
     expect({ answers: answers.length, errors: errors.length }).toEqual({ answers: 19, errors: 1 });
     expect(await historyProblems(world.store)).toEqual([]);

@@ -13,6 +13,7 @@ import type { Transaction } from "./database.ts";
 import { readTimeline, writeEntries } from "./delivery-log.ts";
 import { writeTestMail } from "./outbox-rows.ts";
 import type { Statement, Value } from "./session.ts";
+import { isStorable, storable } from "./sql-text.ts";
 import { addSuppression, removeSuppression } from "./suppression-table.ts";
 
 /** What a change means to others. */
@@ -72,6 +73,7 @@ export async function changeDelivery(
 }
 
 async function changeRow(transaction: Transaction, change: RowChange, nowMs: number): Promise<ChangeEffect> {
+  if (!isStorable(change.deliveryId)) return refusedChange("DELIVERY_NOT_FOUND");
   const found = (await transaction.query<Row>(LOCK, [change.deliveryId])).rows[0];
   if (found === undefined) return refusedChange("DELIVERY_NOT_FOUND");
   const { row: id } = found;
@@ -103,11 +105,11 @@ function writeOf(
     case "makeDue":
       return [MAKE_DUE, [id, nowMs]];
     case "cancel":
-      return [CANCEL, [id, write.problem, nowMs]];
+      return [CANCEL, [id, storable(write.problem), nowMs]];
     case "requestCancel":
       return [REQUEST_CANCEL, [id, write.by]];
     case "bounce":
-      return [BOUNCE, [id, write.problem]];
+      return [BOUNCE, [id, storable(write.problem)]];
   }
 }
 

@@ -26,6 +26,7 @@ import type { Details } from "../../verification/user/commands.ts";
 import type { Transaction } from "./database.ts";
 import { byText } from "./order.ts";
 import type { Statement } from "./session.ts";
+import { isStorable } from "./sql-text.ts";
 
 const SELECT_BUCKETS: Statement = {
   name: "select_buckets",
@@ -123,7 +124,9 @@ export class FactTable {
   async load(keys: readonly FactKey[]): Promise<void> {
     const missing = new Missing();
     for (const key of keys) {
-      if (!this.#has(key)) missing.add(key);
+      if (this.#has(key)) continue;
+      if (isStorable(textOf(key))) missing.add(key);
+      else this.#noteAbsent(key);
     }
     await Promise.all([
       this.#loadBuckets(missing.buckets),
@@ -233,6 +236,30 @@ export class FactTable {
     }
   }
 
+  /** What the database cannot hold, it does not have. */
+  #noteAbsent(key: FactKey): void {
+    const absent = { found: undefined, now: undefined };
+    switch (key.kind) {
+      case "claim":
+        this.#claims.set(claimText(key.claim), { key: key.claim, ...absent });
+        return;
+      case "organization":
+        this.#organizations.set(key.organizationId, undefined);
+        return;
+      case "serviceAccount":
+        this.#serviceAccounts.set(key.serviceAccountId, undefined);
+        return;
+      case "suppression":
+        this.#suppressions.set(suppressionText(key.suppression), false);
+        return;
+      case "reply":
+        this.#replies.set(key.scope, absent);
+        return;
+      case "bucket":
+        this.#buckets.set(key.bucket, absent);
+    }
+  }
+
   async #loadBuckets(names: ReadonlySet<string>): Promise<void> {
     if (names.size === 0) return;
     const { rows } = await this.#transaction.query<BucketUse & { bucket: string }>(SELECT_BUCKETS, [
@@ -329,6 +356,23 @@ export class FactTable {
 
   #defer(statement: Statement, rows: readonly object[]): void {
     if (rows.length > 0) void this.#transaction.defer(statement, [JSON.stringify(rows)]);
+  }
+}
+
+function textOf(key: FactKey): string {
+  switch (key.kind) {
+    case "claim":
+      return claimText(key.claim);
+    case "organization":
+      return key.organizationId;
+    case "serviceAccount":
+      return key.serviceAccountId;
+    case "suppression":
+      return key.suppression.organizationId + key.suppression.address;
+    case "reply":
+      return key.scope;
+    case "bucket":
+      return key.bucket;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { SealedInboxMail } from "../store.ts";
 import type { Database } from "./database.ts";
 import type { Statement } from "./session.ts";
+import { isStorable } from "./sql-text.ts";
 
 /** So many are kept; older ones make room. */
 const MAX_MAILS = 500;
@@ -51,5 +52,6 @@ export async function findInboxMail(
   database: Database,
   deliveryId: string,
 ): Promise<SealedInboxMail | undefined> {
+  if (!isStorable(deliveryId)) return undefined;
   return (await database.read<SealedInboxMail>(SELECT_ONE, [deliveryId])).rows[0];
 }

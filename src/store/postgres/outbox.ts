@@ -13,6 +13,7 @@ import type { ClaimedDelivery, Settlement } from "../store.ts";
 import type { Database, Transaction } from "./database.ts";
 import { writeEntries, type NewEntry } from "./delivery-log.ts";
 import type { Statement } from "./session.ts";
+import { storable } from "./sql-text.ts";
 import { UnitOfWork, type CommandTask, type Effects } from "./unit-of-work.ts";
 
 const CLAIM: Statement = {
@@ -148,9 +149,15 @@ function move(row: LeasedRow, { outcome, tried }: Settlement, nowMs: number): Mo
       return { ...kept, ...before, state, due: nowMs, ended: null };
     }
     case "retrying":
-      return { ...kept, state: "retrying", due: outcome.retryAtMs, problem: outcome.problem, ended: null };
+      return {
+        ...kept,
+        state: "retrying",
+        due: outcome.retryAtMs,
+        problem: storable(outcome.problem),
+        ended: null,
+      };
     default: {
-      const problem = "problem" in outcome ? outcome.problem : null;
+      const problem = "problem" in outcome ? storable(outcome.problem) : null;
       return { ...kept, state: outcome.state, due: null, problem, ended: nowMs };
     }
   }

@@ -229,8 +229,9 @@ export class PostgresStore implements Store {
   }
 
   /** In one transaction, so that the timeline fits the state. */
-  findDelivery(deliveryId: string): Promise<DeliveryHistory | undefined> {
-    return this.#read(() =>
+  async findDelivery(deliveryId: string): Promise<DeliveryHistory | undefined> {
+    if (!isStorable(deliveryId)) return undefined;
+    return await this.#read(() =>
       this.#database.readTogether(READ_DELIVERY_TIMEOUT_MS, async (transaction) => {
         const { rows } = await transaction.query<DeliveryRecord & { row: number }>(SELECT_DELIVERY, [
           deliveryId,
@@ -268,6 +269,7 @@ export class PostgresStore implements Store {
   }
 
   async findClaim({ scope, value }: ClaimKey): Promise<string | undefined> {
+    if (!isStorable(value)) return undefined;
     const { rows } = await this.#read(() =>
       this.#database.read<{ holder: string }>(SELECT_CLAIM, [scope, value]),
     );

@@ -20,9 +20,14 @@ export function anyOf(column: string, values: readonly string[]): Sql {
   return sql(`${column} = ANY(?::text[])`, values.filter(isStorable));
 }
 
-/** PostgreSQL takes no NUL in text: what has one is nowhere to be found. */
+/** PostgreSQL takes neither NUL nor half a surrogate pair in text: what has one is nowhere to be found. */
 export function isStorable(value: string): boolean {
-  return !value.includes("\0");
+  return !value.includes("\0") && value.isWellFormed();
+}
+
+/** What others have said, such as a relay, with U+FFFD in place of what cannot be stored. */
+export function storable(text: string): string {
+  return text.replaceAll("\0", "\uFFFD").toWellFormed();
 }
 
 /** Runs a statement. */

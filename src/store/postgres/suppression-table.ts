@@ -3,6 +3,7 @@ import { addressKey, type SuppressionKey } from "../../verification/suppression.
 import type { Suppression } from "../deliveries.ts";
 import type { Database, Transaction } from "./database.ts";
 import type { Statement } from "./session.ts";
+import { isStorable, storable } from "./sql-text.ts";
 
 export const SUPPRESSION_COLUMNS = `organization_id AS "organizationId", address, type,
   enhanced_code AS "enhancedCode", diagnostic, delivery_id AS "deliveryId", created_at_ms AS "createdAtMs"`;
@@ -28,6 +29,7 @@ export async function findSuppression(
   database: Pick<Database, "read">,
   { organizationId, address }: SuppressionKey,
 ): Promise<Suppression | undefined> {
+  if (!isStorable(organizationId + address)) return undefined;
   const { rows } = await database.read<Suppression>(SELECT, [organizationId, addressKey(address)]);
   return rows[0];
 }
@@ -41,8 +43,8 @@ export function addSuppression(transaction: Transaction, suppression: Suppressio
     key,
     address,
     type,
-    enhancedCode,
-    diagnostic,
+    storable(enhancedCode),
+    storable(diagnostic),
     deliveryId,
     createdAtMs,
   ]);
@@ -53,5 +55,6 @@ export async function removeSuppression(
   transaction: Transaction,
   { organizationId, address }: SuppressionKey,
 ): Promise<boolean> {
+  if (!isStorable(organizationId + address)) return false;
   return (await transaction.query(DELETE, [organizationId, addressKey(address)])).count > 0;
 }

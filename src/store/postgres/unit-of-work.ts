@@ -31,6 +31,7 @@ import { writeErasures } from "./erasure.ts";
 import { FactTable } from "./fact-table.ts";
 import { byText } from "./order.ts";
 import type { Statement } from "./session.ts";
+import { isStorable } from "./sql-text.ts";
 import { writeOutboxEntries, type QueuedEntry } from "./outbox-rows.ts";
 import { appendEvents } from "./positions.ts";
 import { writeProjections } from "./projections.ts";
@@ -127,7 +128,10 @@ export class UnitOfWork {
   async #load(tasks: readonly CommandTask[]): Promise<void> {
     const ids = new Map(tasks.map(({ command }) => [keyOf(aggregateOf(command)), aggregateOf(command)]));
     if (ids.size === 0) return;
-    const wanted = [...ids].toSorted(([a], [b]) => byText(a, b)).map(([, id]) => id);
+    const wanted = [...ids]
+      .toSorted(([a], [b]) => byText(a, b))
+      .map(([, id]) => id)
+      .filter(({ id }) => isStorable(id));
     const { rows } = await this.#transaction.query<AggregateId & { state: string }>(LOAD, [
       JSON.stringify(wanted),
     ]);
