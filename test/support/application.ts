@@ -1,14 +1,13 @@
 // A whole application in this process, on a free port, with its data in a temporary folder.
-import Database from "better-sqlite3";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client } from "pg";
 import pino from "pino";
-import { startApplication, type Application, type Sources } from "../../src/app.ts";
+import { startApplication, type Sources } from "../../src/app.ts";
 import { loadConfig } from "../../src/config.ts";
 import type { ListenerLimits } from "../../src/transport/limits.ts";
+import { newPostgresDatabase, testDatabase, type TestDatabase } from "./test-database.ts";
 
 export interface TestApplication {
   /** `http://127.0.0.1:<port>` */
@@ -19,6 +18,9 @@ export interface TestApplication {
   readonly token: string;
   /** The default organization, to which the admin belongs. */
   readonly organizationId: string;
+  /** The service account that the admin's token is of. */
+  readonly adminId: string;
+  readonly database: TestDatabase;
   readonly dataDir: string;
   /** Undefined unless COUNTERSIGN_METRICS_LISTEN is set. */
   readonly metricsUrl: string | undefined;
@@ -41,6 +43,7 @@ export interface TestApplicationOptions {
 
 export async function startTestApplication(options: TestApplicationOptions = {}): Promise<TestApplication> {
   const dataDir = await mkdtemp(join(tmpdir(), "countersign-wire-"));
+  const url = options.env?.["COUNTERSIGN_DATABASE_URL"] ?? (await newPostgresDatabase());
   const errors: string[] = [];
   const logger = pino({ level: "error" }, { write: (line: string) => void errors.push(line) });
   try {
@@ -51,7 +54,7 @@ export async function startTestApplication(options: TestApplicationOptions = {})
         COUNTERSIGN_SHUTDOWN_GRACE: "2s",
         // Set to "off" for a run of the tests, it makes connect-node serve every call.
         COUNTERSIGN_DIRECT_UNARY: process.env["COUNTERSIGN_DIRECT_UNARY"],
-        ...(await databaseEnvironment()),
+        ...databaseEnvironment(url),
         ...options.env,
       },
       {},
@@ -69,6 +72,8 @@ export async function startTestApplication(options: TestApplicationOptions = {})
     );
     const { hostname, port } = new URL(application.url);
     const { adminTokenPath } = application;
+    const database = testDatabase(application.databaseKind === "PostgreSQL" ? url : undefined, dataDir);
+    const { organizationId, serviceAccountId } = await readFirstIds(database);
     const token =
       adminTokenPath === undefined
         ? (loaded.config.adminToken?.reveal() ?? "")
@@ -78,7 +83,9 @@ export async function startTestApplication(options: TestApplicationOptions = {})
       host: hostname,
       port: Number(port),
       token,
-      organizationId: await readOrganizationId(application),
+      organizationId,
+      adminId: serviceAccountId,
+      database,
       dataDir,
       metricsUrl: application.metricsUrl,
       errors,
@@ -95,43 +102,19 @@ export async function startTestApplication(options: TestApplicationOptions = {})
   }
 }
 
-/** `npm run test:postgres` names a server here: each application gets a database of its own on it. */
-const POSTGRES = process.env["TEST_POSTGRES_URL"];
-
-async function databaseEnvironment(): Promise<Readonly<Record<string, string>>> {
-  if (POSTGRES === undefined) return {};
-  const name = `wire_${randomBytes(8).toString("hex")}`;
-  await query(POSTGRES, `CREATE DATABASE ${name}`);
+function databaseEnvironment(url: string | undefined): Readonly<Record<string, string>> {
+  if (url === undefined) return {};
   return {
-    COUNTERSIGN_DATABASE_URL: new URL(`/${name}`, POSTGRES).href,
+    COUNTERSIGN_DATABASE_URL: url,
     COUNTERSIGN_SECRET_KEY: randomBytes(32).toString("base64"),
     COUNTERSIGN_ADMIN_TOKEN: randomBytes(32).toString("hex"),
   };
 }
 
-async function query(url: string, text: string): Promise<unknown[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query(text)).rows as unknown[];
-  } finally {
-    await client.end();
-  }
-}
-
 /** From the database, because what the wire says about it is under test. */
-async function readOrganizationId({ databaseKind, databasePath }: Application): Promise<string> {
-  const text = "SELECT value FROM metadata WHERE key = 'bootstrap'";
-  if (databaseKind === "PostgreSQL") return organizationIn((await query(databasePath, text))[0]);
-  const database = new Database(databasePath, { readonly: true });
-  try {
-    return organizationIn(database.prepare(text).get());
-  } finally {
-    database.close();
-  }
-}
-
-function organizationIn(row: unknown): string {
-  const { value } = row as { value: string };
-  return (JSON.parse(value) as { organizationId: string }).organizationId;
+async function readFirstIds(
+  database: TestDatabase,
+): Promise<{ organizationId: string; serviceAccountId: string }> {
+  const [row] = await database.rows<{ value: string }>("SELECT value FROM metadata WHERE key = 'bootstrap'");
+  return JSON.parse(row?.value ?? "{}") as { organizationId: string; serviceAccountId: string };
 }
