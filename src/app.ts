@@ -175,6 +175,7 @@ async function run(parts: Parts): Promise<Application> {
     randomBytes: sources.randomBytes,
     adminToken: config.adminToken?.reveal(),
     tokenFile,
+    mayReplaceToken: config.postgres === undefined || config.replaceAdminToken,
   });
 
   const inbox = new Inbox({ store, keyring, logger, ...sources });

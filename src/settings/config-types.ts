@@ -16,6 +16,8 @@ export interface Config {
   readonly postgres: PostgresConfig | undefined;
   /** Token of the admin service account, 32 characters or more. Undefined: made at the first start. */
   readonly adminToken: Secret | undefined;
+  /** Whether the admin token may take the place of one that other instances were started with. Default: false. */
+  readonly replaceAdminToken: boolean;
   /** Keys of 32 bytes, newest first, at least one. Undefined: made at the first start. */
   readonly secretKeys: readonly Secret<Uint8Array>[] | undefined;
   /** The file that `secretKeys` were read from, where they were read from one. */

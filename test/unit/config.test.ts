@@ -15,6 +15,7 @@ describe("defaults", () => {
       databasePath: join("data", "countersign.db"),
       postgres: undefined,
       adminToken: undefined,
+      replaceAdminToken: false,
       secretKeys: undefined,
       smtpServers: [],
       mailWebhook: undefined,

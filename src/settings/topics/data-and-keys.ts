@@ -1,6 +1,7 @@
 /** Where data is kept, and the secrets that guard it. */
 import type { Setting } from "../setting.ts";
 import { adminToken, MIN_ADMIN_TOKEN_LENGTH } from "../values/admin-token.ts";
+import { onOrOff } from "../values/choices.ts";
 import { filePath } from "../values/file-path.ts";
 import { secretKeyFile, secretKeys } from "../values/secret-keys.ts";
 
@@ -21,6 +22,14 @@ export const DATA_SETTINGS = {
     placeholder: "token",
     help: `Token of the admin service account, ${MIN_ADMIN_TOKEN_LENGTH} characters or more.`,
     confidential: true,
+  },
+  replaceAdminToken: {
+    name: "REPLACE_ADMIN_TOKEN",
+    schema: onOrOff,
+    fallback: "off",
+    example: "on",
+    placeholder: "on|off",
+    help: "PostgreSQL: `on` puts the admin token in the place of another one; `off` refuses to start with another token than the other instances have.",
   },
   secretKey: {
     name: "SECRET_KEY",
