@@ -178,7 +178,7 @@ async function run(parts: Parts): Promise<Application> {
     mayReplaceToken: config.postgres === undefined || config.replaceAdminToken,
   });
 
-  const inbox = new Inbox({ store, keyring, logger, ...sources });
+  const inbox = new Inbox({ store, keyring, logger, ...sources, isShared: !store.hearsEveryCommit });
   const gateway = new MailThread({
     route: mailRoute,
     composer,
