@@ -89,7 +89,7 @@ export function readRows(path: string): MailRow[] {
   }
 }
 
-function isEnd(event: TimelineEvent): boolean {
+export function isEnd(event: TimelineEvent): boolean {
   return (event.kind === "attempt" || event.kind === "ended") && ENDS.includes(event.state);
 }
 
