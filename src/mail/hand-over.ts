@@ -66,11 +66,14 @@ export class HandOver {
     this.#liveUntilMs = monotonicNowMs() + forMs;
   }
 
-  /** What the mail thread asks before it takes the mail, for the first relay and for each further one. */
+  /**
+   * What the mail thread asks before it takes the mail, for the first relay and for each further one. A look that fails,
+   * since the database is away, lets nothing leave: whoever looks again finds out why.
+   */
   async ask(): Promise<boolean> {
     // First open, then look: a commit that comes after the look withdraws it again.
     Atomics.compareExchange(this.#state, 0, TAKEN, OPEN);
-    return await this.#isLive();
+    return await this.#isLive().catch(() => false);
   }
 }
 

@@ -83,6 +83,12 @@ test("what was withdrawn between the answer and the envelope does not leave", as
   expect(relay.transactions).toEqual([]);
 });
 
+test("a look at the code that fails lets nothing leave", async () => {
+  const handOver = new HandOver(() => Promise.reject(new Error("the database is away")));
+  expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "withdrawn" });
+  expect(relay.transactions).toEqual([]);
+});
+
 test("nothing is asked while the look at the code holds", async () => {
   const handOver = new HandOver(() => Promise.reject(new Error("asked")));
   handOver.foundLive(60_000);
