@@ -260,7 +260,12 @@ class ChaosRun {
       lives: [life],
       handOvers: handOvers(this.#sightings.values(), rows, log, keyring),
       commands: answeredCommands(
-        new Map([...callers.answers].map(([note, moment]) => [note, { ...moment, life: 0 }])),
+        new Map(
+          [...callers.answers].flatMap(([note, moment]) =>
+            // A look at a user ends no code.
+            note.name === "read" ? [] : [[note, { ...moment, life: 0 }] as const],
+          ),
+        ),
       ),
       rows,
       events: userEvents(log),
