@@ -218,6 +218,66 @@ describe("news", () => {
   });
 });
 
+describe("what is done beside the calls", () => {
+  test("instances erase deleted users together, each of them once", async () => {
+    const worlds = await openInstances(3);
+    const [first] = worlds as [World];
+    await Promise.all(
+      times(40, async (index) => {
+        await first.addUser(`user-${index}`, { username: `secret-name-${index}` });
+        await first.sendCode(`user-${index}`);
+        await first.run({ type: "user.delete", userId: `user-${index}` });
+      }),
+    );
+    await first.addUser("ada");
+    const task = { kind: "eraseUsers", removedBeforeMs: first.nowMs, nowMs: first.nowMs } as const;
+    await Promise.all(worlds.map(({ store }) => store.maintain(task)));
+    // Those that one held when the others looked are done by the one.
+    const log = await readLog(first.store);
+    expect(JSON.stringify(log)).not.toContain("secret-name");
+    expect(log.filter(({ aggregateId }) => aggregateId === "ada")).toHaveLength(1);
+    expect(JSON.stringify(log)).toContain("ada@example.com");
+    expect(await historyProblems(first.store)).toEqual([]);
+  });
+
+  test("the last use of a token is the latest, whoever writes it when", async () => {
+    const worlds = await openInstances(3);
+    const [first] = worlds as [World];
+    await first.addServiceAccount("robot");
+    const ids = times(30, (index) => `token-${index}`);
+    for (const id of ids) await first.setToken(id, "robot", `hash of ${id}`);
+    await Promise.all(
+      times(12, async (round) => {
+        const uses = ids.map((tokenId, index) => ({ tokenId, usedAtMs: 1 + ((round + index) % 12) }));
+        const inSomeOrder = round % 2 === 0 ? uses : uses.toReversed();
+        await worlds[round % 3]?.store.maintain({ kind: "recordTokenUses", uses: inSomeOrder });
+      }),
+    );
+    const { tokens } = await first.store.listAccessTokens({ limit: 100, timeoutMs: 10_000 });
+    expect(tokens.map(({ lastUsedAtMs }) => lastUsedAtMs)).toEqual(same(30, 12));
+  });
+
+  test("an account that one instance removes gets no token from another", async () => {
+    const [a, b] = (await openInstances(2)) as [World, World];
+    for (let round = 0; round < 20; round++) {
+      const serviceAccountId = `robot-${round}`;
+      await a.addServiceAccount(serviceAccountId);
+      const add = { type: "accessToken.add", serviceAccountId, expiresAtMs: null } as const;
+      await outcomes([
+        a.store.execute({ type: "serviceAccount.remove", serviceAccountId }, a.plain()),
+        ...times(3, (index) =>
+          b.store.execute(
+            { ...add, tokenId: `${round}-${index}`, hash: `hash ${round}-${index}` },
+            b.plain(),
+          ),
+        ),
+      ]);
+    }
+    const { tokens } = await a.store.listAccessTokens({ limit: 100, timeoutMs: 10_000 });
+    expect(tokens).toEqual([]);
+  });
+});
+
 test("a commit that takes long is not overtaken: no watcher passes over its events", async () => {
   const database = await newDatabase();
   const [a, b] = await Promise.all([join(database), join(database)]);

@@ -4,7 +4,10 @@ import { isOnPostgres, postgresSettingsIn } from "./test-database.ts";
 
 const { COUNTERSIGN_DATA_DIR: dataDir, COUNTERSIGN_DATABASE_URL: url } = process.env;
 if (isOnPostgres && dataDir !== undefined && url === undefined) {
-  Object.assign(process.env, await postgresSettingsIn(dataDir), process.env);
+  const { COUNTERSIGN_SECRET_KEY_FILE: keyFile, ...settings } = await postgresSettingsIn(dataDir);
+  const hasKey = process.env["COUNTERSIGN_SECRET_KEY"] !== undefined;
+  const given = { ...settings, ...(!hasKey && { COUNTERSIGN_SECRET_KEY_FILE: keyFile }), ...process.env };
+  Object.assign(process.env, given);
 }
 
 const exitCode = await main(process.argv.slice(2));

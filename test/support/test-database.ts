@@ -2,11 +2,15 @@
 // on it; else there is a SQLite file. Looked into past the service, because what the service says of it is under test.
 import Database from "better-sqlite3";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 
 const SERVER = process.env["TEST_POSTGRES_URL"];
+
+/** In the data directory of a service in a process of its own. */
+const URL_FILE = "database.url";
 
 /** Whether this is a run of `npm run test:postgres`. */
 export const isOnPostgres = SERVER !== undefined;
@@ -33,7 +37,7 @@ export async function postgresSettingsIn(dataDir: string): Promise<Readonly<Reco
   await remembered(keyFile, () => random("base64"));
   return {
     COUNTERSIGN_DATABASE_URL: await remembered(
-      join(dataDir, "database.url"),
+      join(dataDir, URL_FILE),
       async () => (await newPostgresDatabase()) ?? "",
     ),
     COUNTERSIGN_SECRET_KEY_FILE: keyFile,
@@ -41,9 +45,12 @@ export async function postgresSettingsIn(dataDir: string): Promise<Readonly<Reco
   };
 }
 
-/** The content of the file, which is made where it is missing. */
+/** The content of the file, which is made where it is missing: whole, whenever the process dies. */
 async function remembered(path: string, make: () => string | Promise<string>): Promise<string> {
-  if (!existsSync(path)) writeFileSync(path, await make(), { mode: 0o600 });
+  if (!existsSync(path)) {
+    writeFileSync(`${path}.new`, await make(), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
   return readFileSync(path, "utf8").trim();
 }
 
@@ -52,6 +59,28 @@ export interface TestDatabase {
   rows<Row>(sql: string, ...values: readonly string[]): Promise<Row[]>;
   /** Everything that is stored, by where it is: the files of the folder, and all tables of a PostgreSQL database. */
   contents(): Promise<ReadonlyMap<string, Buffer>>;
+}
+
+/** The URL of the PostgreSQL database that `postgresSettingsIn` made for the data directory; undefined: it is SQLite's. */
+export function postgresUrlIn(dataDir: string): string | undefined {
+  return isOnPostgres ? readFileSync(join(dataDir, URL_FILE), "utf8").trim() : undefined;
+}
+
+/** The database of a service whose data directory this is. */
+export function databaseIn(dataDir: string): TestDatabase {
+  return testDatabase(postgresUrlIn(dataDir), dataDir);
+}
+
+/**
+ * Waits until nobody uses the database of a service that was killed. Its files do not change any more; a PostgreSQL server
+ * may have a COMMIT of it in hand.
+ */
+export async function deserted(dataDir: string): Promise<void> {
+  const url = postgresUrlIn(dataDir);
+  if (url === undefined) return;
+  const others =
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+  while ((await queryPostgres(url, others, [])).length > 0) await sleep(10);
 }
 
 /** @param url of a PostgreSQL database; undefined: SQLite in the folder of data */
