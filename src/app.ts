@@ -9,7 +9,7 @@ import { JwtCallers } from "./access/jwt/jwt-callers.ts";
 import { JwtVerifier } from "./access/jwt/jwt-verifier.ts";
 import { PersonalAccessTokens } from "./access/personal-access-tokens.ts";
 import { TokenUses } from "./access/token-uses.ts";
-import type { Config, PostgresConfig, TlsFiles } from "./config.ts";
+import type { Config, PostgresAddress, PostgresConfig, TlsFiles } from "./config.ts";
 import { readBounceReport } from "./mail/bounce/bounce-report.ts";
 import { Dispatcher } from "./mail/dispatcher.ts";
 import { Inbox } from "./mail/inbox/inbox.ts";
@@ -39,6 +39,7 @@ import { adoptKeyring, fitsKeyring, makeKeyFile, readKeyFile, storedKeyId } from
 import { Keyring } from "./store/keyring.ts";
 import { createRandomPool } from "./store/random-pool.ts";
 import { LockedError } from "./store/sqlite/lock.ts";
+import type { PostgresServer } from "./store/postgres/options.ts";
 import { PostgresStore } from "./store/postgres/postgres-store.ts";
 import { SqliteStore } from "./store/sqlite/sqlite-store.ts";
 import type { Store } from "./store/store.ts";
@@ -396,31 +397,34 @@ async function openStore(config: Config, meter: Metrics): Promise<Store> {
 }
 
 async function openPostgres(config: PostgresConfig, name: string, meter: Metrics): Promise<Store> {
-  const { host, port, database, user, password, ...options } = config;
+  const { poolSize, statementTimeoutMs, lockTimeoutMs, pooler } = config;
   try {
-    const tls = await postgresTls(config);
-    return await PostgresStore.open({
-      ...options,
-      server: {
-        host,
-        port,
-        database,
-        user,
-        ...(password !== undefined && { password: password.reveal() }),
-        ...(tls !== undefined && { tls }),
-      },
-      meter,
-    });
+    const server = await postgresServer(config);
+    return await PostgresStore.open({ server, poolSize, statementTimeoutMs, lockTimeoutMs, pooler, meter });
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     throw new StartError(`cannot open the database ${name}: ${problem}`, { cause: error });
   }
 }
 
+/** How a server is reached. @throws Error where the file of its authority cannot be read */
+export async function postgresServer(address: PostgresAddress): Promise<PostgresServer> {
+  const { host, port, database, user, password } = address;
+  const tls = await postgresTls(address);
+  return {
+    host,
+    port,
+    database,
+    user,
+    ...(password !== undefined && { password: password.reveal() }),
+    ...(tls !== undefined && { tls }),
+  };
+}
+
 /** What libpq means by its modes, in Node's words. */
 async function postgresTls({
   tls: { mode, rootCertificateFile },
-}: PostgresConfig): Promise<ConnectionOptions | undefined> {
+}: PostgresAddress): Promise<ConnectionOptions | undefined> {
   if (mode === "disable") return undefined;
   return {
     rejectUnauthorized: mode !== "require",

@@ -9,7 +9,8 @@ export type DatabaseLocation =
 
 export const databaseUrl = parsed(parseDatabaseUrl);
 
-function parseDatabaseUrl(text: string): DatabaseLocation | Fault {
+/** @returns where it is, or what is wrong with the text, in words that follow its name */
+export function parseDatabaseUrl(text: string): DatabaseLocation | Fault {
   if (/^postgres(?:ql)?:/i.test(text)) {
     const address = parsePostgresUrl(text);
     return address instanceof Fault ? address : { kind: "postgres", address };

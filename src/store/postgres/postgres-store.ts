@@ -72,6 +72,7 @@ import type { Statement } from "./session.ts";
 import { SharedLookup } from "./shared-lookup.ts";
 import { isStorable } from "./sql-text.ts";
 import { findSuppression } from "./suppression-table.ts";
+import { refuseUnfinishedMove } from "./unfinished-move.ts";
 
 const READ_DELIVERY_TIMEOUT_MS = 3_000;
 const NOTHING_HAPPENED: OwnCommit = { positions: undefined, queuedMail: false, changedUsers: [] };
@@ -170,6 +171,7 @@ export class PostgresStore implements Store {
     try {
       await database.open();
       await migrate(database);
+      await refuseUnfinishedMove(database);
       const claims = new ClaimRegister();
       const feed = new CommitFeed({
         database,
