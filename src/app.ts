@@ -56,6 +56,7 @@ import { Listener, type BoundAddress } from "./transport/listener.ts";
 import { reloadCertificate } from "./transport/tls.ts";
 import { Logos } from "./web/verify/logos.ts";
 
+export { postgresServer } from "./app/postgres-server.ts";
 export type { Sources } from "./app/sources.ts";
 
 export interface Application {
@@ -63,7 +64,9 @@ export interface Application {
   readonly url: string;
   /** The file with the admin token; undefined when the operator chose the token. */
   readonly adminTokenPath: string | undefined;
+  /** The file, or the URL without its password. */
   readonly databasePath: string;
+  readonly databaseKind: "SQLite" | "PostgreSQL";
   /** Where mail goes, in a few words. */
   readonly mailDescription: string;
   /** Undefined when mail goes elsewhere. */
@@ -145,9 +148,10 @@ async function assemble(parts: Parts): Promise<Application> {
     randomBytes: sources.randomBytes,
     adminToken: config.adminToken?.reveal(),
     tokenFile,
+    mayReplaceToken: database.kind === "SQLite" || config.replaceAdminToken,
   });
 
-  const inbox = new Inbox({ store, keyring, logger, ...sources });
+  const inbox = new Inbox({ store, keyring, logger, ...sources, isShared: !store.hearsEveryCommit });
   const devInbox = mailRoute.kind === "inbox" ? inbox : undefined;
   const gateway = new MailThread({
     route: mailRoute,
@@ -231,6 +235,7 @@ async function assemble(parts: Parts): Promise<Application> {
     url,
     adminTokenPath: config.adminToken === undefined ? tokenFile : undefined,
     databasePath: database.databaseName,
+    databaseKind: database.kind,
     mailDescription: gateway.description,
     inboxUrl: devInbox === undefined ? undefined : `${url}/inbox`,
     metricsUrl: metricsEndpoint?.url,

@@ -21,6 +21,9 @@ import { unknownVariables } from "./settings/unknown-variables.ts";
 export { loadClientConfig, type ClientConfig, type ClientConfigResult } from "./settings/client-config.ts";
 export type * from "./settings/config-types.ts";
 export { clientSettingFlags, settingFlags, type SettingFlag } from "./settings/setting-flags.ts";
+export { parseDatabaseUrl, type DatabaseLocation } from "./settings/values/database-url.ts";
+export { Fault } from "./settings/values/parsed.ts";
+export type { PostgresAddress } from "./settings/values/postgres-url.ts";
 export { renderSettingsTable } from "./settings/settings-table.ts";
 
 export type ConfigResult =

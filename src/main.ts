@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { defineAccount } from "./cli/account.ts";
 import { defineEvent } from "./cli/event.ts";
+import { defineMigrateStore } from "./cli/migrate-store.ts";
 import { defineMail } from "./cli/mail.ts";
 import { defineKeys } from "./cli/keys.ts";
 import { defineOrg } from "./cli/org.ts";
@@ -48,6 +49,7 @@ export function createProgram(end: (exitCode: number) => void): Command {
     .showHelpAfterError("(--help lists what there is)");
   defineServe(program, { version, end });
   defineKeys(program, { end });
+  defineMigrateStore(program, { end });
   defineUser(program, { end });
   defineMail(program, { end });
   defineEvent(program, { end });

@@ -14,6 +14,7 @@ import { FailureError, type FailureName } from "../verification/failures.ts";
 import { createToken, hashToken } from "./token.ts";
 
 const METADATA_KEY = "bootstrap";
+const TOKEN_FINGERPRINT_KEY = "admin-token-fingerprint";
 const ADMIN_USERNAME = "countersign-admin";
 const ADMIN_TOKEN_ID = "admin";
 const DEFAULT_ORGANIZATION_NAME = "Default";
@@ -25,6 +26,11 @@ export interface BootstrapOptions {
   /** A token chosen by the operator; undefined: one is made and written to `tokenFile`. */
   readonly adminToken: string | undefined;
   readonly tokenFile: string;
+  /**
+   * Whether the token may take the place of another one. False where other instances share the database: one that was
+   * started with another token by mistake would shut out all who have the right one. Default: true.
+   */
+  readonly mayReplaceToken?: boolean;
 }
 
 export interface Bootstrapped {
@@ -64,6 +70,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
       `${options.adminToken === undefined ? options.tokenFile : "COUNTERSIGN_ADMIN_TOKEN"} holds the access token ${known.tokenId} of another use: choose a token of its own for the admin account`,
     );
   }
+  await adoptToken(options, hashToken(token));
   await store.execute(
     {
       type: "accessToken.set",
@@ -75,6 +82,18 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
     environments.plain({ kind: "system" }),
   );
   return ids;
+}
+
+/** @throws StartError for another token than that of the other instances */
+async function adoptToken({ store, mayReplaceToken = true }: BootstrapOptions, hash: string): Promise<void> {
+  const known = await store.setMetadata(TOKEN_FINGERPRINT_KEY, hash, "if absent");
+  if (known === hash) return;
+  if (!mayReplaceToken) {
+    throw new StartError(
+      "COUNTERSIGN_ADMIN_TOKEN is not the token that the other instances on this database were started with: set the same one, or COUNTERSIGN_REPLACE_ADMIN_TOKEN=on to put this one in its place",
+    );
+  }
+  await store.setMetadata(TOKEN_FINGERPRINT_KEY, hash, "always");
 }
 
 async function chooseIds({ store, environments }: BootstrapOptions): Promise<Bootstrapped> {

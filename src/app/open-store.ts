@@ -4,15 +4,19 @@
  */
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Config } from "../config.ts";
+import type { Config, PostgresConfig } from "../config.ts";
 import type { Metrics } from "../observability/metrics.ts";
 import { StartError } from "../observability/start-error.ts";
+import { PostgresStore } from "../store/postgres/postgres-store.ts";
 import { LockedError } from "../store/sqlite/lock.ts";
 import { SqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
+import { urlHost } from "./listening-host.ts";
+import { postgresServer } from "./postgres-server.ts";
 
 export interface OpenStore {
   readonly store: Store;
+  readonly kind: "SQLite" | "PostgreSQL";
   /** The database as people are told of it: never with a password. */
   readonly databaseName: string;
 }
@@ -20,7 +24,28 @@ export interface OpenStore {
 /** Opens the database that the settings name, making it where it is new. @throws StartError saying why it cannot */
 export async function openStore(config: Config, meter: Metrics): Promise<OpenStore> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  return { store: await openSqlite(config.databasePath, meter), databaseName: config.databasePath };
+  const { postgres, databasePath } = config;
+  if (postgres !== undefined) {
+    const databaseName = nameOf(postgres);
+    return { store: await openPostgres(postgres, databaseName, meter), kind: "PostgreSQL", databaseName };
+  }
+  return { store: await openSqlite(databasePath, meter), kind: "SQLite", databaseName: databasePath };
+}
+
+/** Without its password. */
+function nameOf({ user, host, port, database }: PostgresConfig): string {
+  return `postgres://${encodeURIComponent(user)}@${urlHost(host)}:${port}/${encodeURIComponent(database)}`;
+}
+
+async function openPostgres(config: PostgresConfig, name: string, meter: Metrics): Promise<Store> {
+  const { poolSize, statementTimeoutMs, lockTimeoutMs, pooler } = config;
+  try {
+    const server = await postgresServer(config);
+    return await PostgresStore.open({ server, poolSize, statementTimeoutMs, lockTimeoutMs, pooler, meter });
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new StartError(`cannot open the database ${name}: ${problem}`, { cause: error });
+  }
 }
 
 async function openSqlite(path: string, meter: Metrics): Promise<Store> {

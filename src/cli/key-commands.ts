@@ -140,7 +140,12 @@ async function readSecrets(config: Config, source: KeySource, store: Store): Pro
   );
 }
 
-async function openStore({ databasePath }: Config): Promise<Store> {
+async function openStore({ databasePath, postgres }: Config): Promise<Store> {
+  if (postgres !== undefined) {
+    throw new StartError(
+      "keys of a PostgreSQL database are changed in COUNTERSIGN_SECRET_KEY of all its instances: put the new key first, and keep the old ones until their codes have expired",
+    );
+  }
   // Opening would make one.
   if (!existsSync(databasePath)) {
     throw new StartError(

@@ -177,7 +177,8 @@ const terminalStyle: Style = (format, text) => styleText(format, text, { stream:
 
 /** What a person sees when the service is up: where it is, where things lie, and what to paste first. */
 export function renderBanner(application: Application, version: string, style: Style): string {
-  const { url, databasePath, mailDescription, inboxUrl, metricsUrl, adminTokenPath } = application;
+  const { url, databasePath, databaseKind, mailDescription, inboxUrl, metricsUrl, adminTokenPath } =
+    application;
   const row = (label: string, text: string) => `  ${style("dim", label.padEnd(11))}  ${text}\n`;
   const withRemark = (text: string, styled: string, remark: string) =>
     styled + " ".repeat(Math.max(2, 26 - text.length)) + style("dim", remark);
@@ -192,7 +193,7 @@ export function renderBanner(application: Application, version: string, style: S
   return [
     `${style("bold", `Countersign ${version}`)}\n`,
     row("serving", withRemark(url, style("cyan", url), "gRPC, gRPC-Web, Connect, REST")),
-    row("database", withRemark(databasePath, databasePath, "SQLite, every answer durable")),
+    row("database", withRemark(databasePath, databasePath, `${databaseKind}, every answer durable`)),
     row(
       "mail",
       inboxUrl === undefined ? mailDescription : `${mailDescription}, open ${style("cyan", inboxUrl)}`,

@@ -16,6 +16,11 @@ export function assembleConfig({
   mailWebhookUrl,
   mailWebhookSecret,
   mailWebhookPrivate,
+  database,
+  databasePoolSize,
+  databaseStatementTimeoutMs,
+  databaseLockTimeoutMs,
+  databasePooler,
   ...values
 }: Values): Config {
   return deepFreeze({
@@ -36,7 +41,17 @@ export function assembleConfig({
       tlsCert === undefined || tlsKey === undefined
         ? undefined
         : { certificateFile: tlsCert.path, keyFile: tlsKey.path },
-    databasePath: values.databasePath ?? join(values.dataDir, "countersign.db"),
+    databasePath: database?.kind === "sqlite" ? database.path : join(values.dataDir, "countersign.db"),
+    postgres:
+      database?.kind !== "postgres"
+        ? undefined
+        : {
+            ...database.address,
+            poolSize: databasePoolSize,
+            statementTimeoutMs: databaseStatementTimeoutMs,
+            lockTimeoutMs: databaseLockTimeoutMs,
+            pooler: databasePooler,
+          },
     secretKeys: secretKey ?? secretKeyFile?.keys,
     secretKeyFile: secretKeyFile?.path,
     smtpServers: values.smtpServers ?? [],

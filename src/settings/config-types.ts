@@ -10,10 +10,14 @@ export interface Config {
   readonly publicUrl: string | undefined;
   /** Directory of the generated key, the admin token and by default the database. Default: data. */
   readonly dataDir: string;
-  /** SQLite database file. Default: countersign.db in the data directory. */
+  /** SQLite database file. Default: countersign.db in the data directory. Not used where `postgres` is set. */
   readonly databasePath: string;
+  /** The PostgreSQL database to serve from. Undefined: SQLite. */
+  readonly postgres: PostgresConfig | undefined;
   /** Token of the admin service account, 32 characters or more. Undefined: made at the first start. */
   readonly adminToken: Secret | undefined;
+  /** Whether the admin token may take the place of one that other instances were started with. Default: false. */
+  readonly replaceAdminToken: boolean;
   /** Keys of 32 bytes, newest first, at least one. Undefined: made at the first start. */
   readonly secretKeys: readonly Secret<Uint8Array>[] | undefined;
   /** The file that `secretKeys` were read from, where they were read from one. */
@@ -122,6 +126,32 @@ export interface SmtpServer {
   readonly secure: boolean;
   readonly user?: string;
   readonly password?: Secret;
+}
+
+export interface PostgresConfig {
+  /** Host name or IP address, without brackets. */
+  readonly host: string;
+  /** Default: 5432. */
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: Secret | undefined;
+  readonly tls: PostgresTls;
+  /** Connections, 4 to 200. Default: 10. */
+  readonly poolSize: number;
+  /** How long the server works on one statement, in milliseconds: 100 ms to 1 minute. Default: 3 seconds. */
+  readonly statementTimeoutMs: number;
+  /** How long a call waits for a row that another holds, in milliseconds: 10 ms to 1 minute. Default: 1 second. */
+  readonly lockTimeoutMs: number;
+  /** What stands between: nothing, or a pooler that gives each transaction another connection. Default: none. */
+  readonly pooler: "none" | "transaction";
+}
+
+/** As libpq means sslmode: `require` encrypts for whoever answers, `verify-ca` asks for a certificate, `verify-full` for the host's own. */
+export interface PostgresTls {
+  readonly mode: "disable" | "require" | "verify-ca" | "verify-full";
+  /** PEM file of the authorities that count. Undefined: those that Node trusts. */
+  readonly rootCertificateFile: string | undefined;
 }
 
 export interface MailWebhook {

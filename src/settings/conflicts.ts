@@ -15,6 +15,7 @@ export function conflicts(values: Partial<Values>, sources: Sources): readonly s
   const isSet: IsSet = (setting) => givenText(setting, sources) !== undefined;
   return [
     ...secretKeyConflicts(isSet),
+    ...postgresConflicts(values, isSet),
     ...tlsConflicts(values, isSet),
     ...webhookConflicts(values, isSet),
     ...jwtConflicts(isSet),
@@ -29,6 +30,21 @@ function secretKeyConflicts(isSet: IsSet): readonly string[] {
     `${variableOf(secretKey)}: set together with ${variableOf(secretKeyFile)}: keep one of them; ` +
       `example: ${exampleLine(secretKeyFile)}`,
   ];
+}
+
+/** Instances that share a database need the same key and the same token; none of them could make one for the others. */
+function postgresConflicts({ database }: Partial<Values>, isSet: IsSet): readonly string[] {
+  if (database?.kind !== "postgres") return [];
+  const { secretKey, secretKeyFile, adminToken } = SERVER_SETTINGS;
+  const missing = [
+    ...(isSet(secretKey) || isSet(secretKeyFile) ? [] : [secretKey]),
+    ...(isSet(adminToken) ? [] : [adminToken]),
+  ];
+  return missing.map(
+    (setting) =>
+      `${variableOf(setting)}: not set, and instances that share a PostgreSQL database need the same value; ` +
+      `example: ${exampleLine(setting)}`,
+  );
 }
 
 function tlsConflicts({ tlsCert, tlsKey }: Partial<Values>, isSet: IsSet): readonly string[] {

@@ -7,6 +7,7 @@ import type { Setting } from "./setting.ts";
 import { CALLER_SETTINGS } from "./topics/callers.ts";
 import { CODE_SETTINGS } from "./topics/codes.ts";
 import { DATA_SETTINGS } from "./topics/data-and-keys.ts";
+import { DATABASE_SETTINGS } from "./topics/database.ts";
 import { LISTENING_SETTINGS } from "./topics/listening.ts";
 import { MAIL_SETTINGS } from "./topics/mail.ts";
 import { OPERATION_SETTINGS } from "./topics/operation.ts";
@@ -15,6 +16,7 @@ import { SENDING_LIMIT_SETTINGS } from "./topics/sending-limits.ts";
 export const SERVER_SETTINGS = {
   ...LISTENING_SETTINGS,
   ...DATA_SETTINGS,
+  ...DATABASE_SETTINGS,
   ...MAIL_SETTINGS,
   ...CODE_SETTINGS,
   ...SENDING_LIMIT_SETTINGS,

@@ -96,8 +96,10 @@ export async function fitsKeyring(store: Store, keyring: Keyring): Promise<boole
  * @returns whether the keyring fits the database
  */
 export async function adoptKeyring(store: Store, keyring: Keyring): Promise<boolean> {
-  if (!(await fitsKeyring(store, keyring))) return false;
   const [newest = ""] = keyring.keyIds;
-  if (newest !== (await storedKeyId(store))) await store.setMetadata(FINGERPRINT_KEY, newest, "always");
+  // In one step, for of instances that start at once with different keys only one may be the first.
+  const known = await store.setMetadata(FINGERPRINT_KEY, newest, "if absent");
+  if (!keyring.keyIds.includes(known)) return false;
+  if (newest !== known) await store.setMetadata(FINGERPRINT_KEY, newest, "always");
   return true;
 }

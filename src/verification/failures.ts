@@ -251,6 +251,13 @@ export const failureCatalogue = {
     text: "Family name in profile is empty",
     remedy: "Send a family name with at least one visible character.",
   },
+  USER_INVALID: {
+    code: "invalid_argument",
+    reason: "USER_INVALID",
+    text: "The user cannot be like this",
+    remedy:
+      "The message and google.rpc.BadRequest name the field; send it without line breaks and other control characters.",
+  },
   UPDATE_USER_NOT_FOUND: {
     code: "not_found",
     reason: "USER_NOT_FOUND",

@@ -31,7 +31,7 @@ async function open() {
     databaseBytes: () => sizeOf(path),
     logBytes: () => sizeOf(`${path}-wal`),
     /** One after the other, so that each is a commit with its own pages in the log. */
-    async write(count: number): Promise<void> {
+    write: async (count: number): Promise<void> => {
       for (let left = count; left > 0; left--) await world.addUser(`user-${users++}`);
     },
   };

@@ -21,6 +21,7 @@ import { listsContract } from "./parts/lists.ts";
 import { noticesContract } from "./parts/notices.ts";
 import { pruningContract } from "./parts/pruning.ts";
 import { readsContract } from "./parts/reads.ts";
+import { textsContract } from "./parts/texts.ts";
 import { World } from "./world.ts";
 
 /** A store on data of its own. */
@@ -83,6 +84,7 @@ export function storeContract(name: string, openStore: () => Promise<OpenedStore
     describe("notices to old addresses", () => noticesContract(open));
     describe("counters that are over", () => pruningContract(open));
     describe("lists of users", () => listsContract(open));
+    describe("texts that not every database holds", () => textsContract(open));
     describe("everything else", () => readsContract(open));
   });
 }

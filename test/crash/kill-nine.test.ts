@@ -3,13 +3,14 @@ import { expect, test } from "@jest/globals";
 import { cpSync, existsSync, readFileSync, watch } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { readLog } from "../contract/history-checker.ts";
 import { temporaryFolders } from "../contract/temporary.ts";
 import { serverProcesses, type ServerProcess } from "../support/server-process.ts";
 import { callUntilGone, SharedUsers } from "./callers.ts";
 import { Ledger, ledgerProblems } from "./ledger.ts";
 import { Random } from "../support/random.ts";
+import { databaseIn, isOnPostgres } from "../support/test-database.ts";
+import { openStoreIn } from "../support/test-store.ts";
 import { sideTableProblems } from "./side-tables.ts";
 
 /** Another one by hand: CRASH_SEED=7 npm test -- kill-nine */
@@ -137,8 +138,12 @@ function adminToken(dataDir: string): string {
   return readFileSync(join(dataDir, "admin.token"), "utf8").trim();
 }
 
-/** The database as the killed process left it; without the -shm file, as no power cut would leave one either. */
+/**
+ * The database as the killed process left it; without the -shm file, as no power cut would leave one either. On PostgreSQL
+ * there is nothing to bring in order, and so no copy.
+ */
 function copyOfDatabase(dataDir: string): string {
+  if (isOnPostgres) return dataDir;
   const copy = temporaryFolder();
   for (const name of DATABASE_FILES) cpSync(join(dataDir, name), join(copy, name));
   return copy;
@@ -149,12 +154,11 @@ async function recordProblems(
   ledger: Ledger,
   unanswered: "perhaps executed" | "not executed",
 ): Promise<string[]> {
-  const path = join(dataDir, "countersign.db");
-  const store = await SqliteStore.open({ path });
+  const store = await openStoreIn(dataDir);
   try {
     const log = await readLog(store, 1_000);
     const problems = await ledgerProblems(store, ledger, unanswered);
-    return [...problems, ...sideTableProblems(path, log)];
+    return [...problems, ...(await sideTableProblems(databaseIn(dataDir), log))];
   } finally {
     await store.close();
   }
@@ -201,7 +205,7 @@ async function firstStartProblems(dataDir: string): Promise<string[]> {
   }
   const { code } = await server.end("SIGTERM");
   if (code !== 0 || server.complaints !== "") problems.push(`ended with ${code}: ${server.complaints}`);
-  const store = await SqliteStore.open({ path: join(dataDir, "countersign.db") });
+  const store = await openStoreIn(dataDir);
   const log = await readLog(store);
   await store.close();
   const types = log.filter(({ aggregateType }) => aggregateType !== "user").map(({ type }) => type);

@@ -1,10 +1,16 @@
 // A process with a busy store is killed with SIGKILL, again and again on one database: what it had answered is there.
 import { expect, jest, test } from "@jest/globals";
 import { join } from "node:path";
-import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { historyProblems, readLog } from "../contract/history-checker.ts";
 import { storeProcesses, type Acknowledgement } from "../contract/sqlite/store-process.ts";
 import { temporaryFolders } from "../contract/temporary.ts";
+import { newPostgresDatabase } from "../support/test-database.ts";
+import { openStoreAt } from "../support/test-store.ts";
+
+/** @returns where it is: a path, or a URL */
+async function newDatabase(): Promise<string> {
+  return (await newPostgresDatabase()) ?? join(folderOf(), "countersign.db");
+}
 
 // Processes start slowly on a busy machine.
 jest.setTimeout(60_000);
@@ -16,7 +22,7 @@ const CALLERS = 24;
 const FROM_SENT = "user.human.email.code.sent";
 
 test("no answered call is lost, and the history is sound after every kill", async () => {
-  const path = join(folderOf(), "countersign.db");
+  const path = await newDatabase();
   const acknowledged: Acknowledgement[] = [];
   for (const count of [1, 100, 400]) {
     const store = await start({ path });
@@ -25,7 +31,7 @@ test("no answered call is lost, and the history is sound after every kill", asyn
     expect(store.acknowledged.length).toBeGreaterThanOrEqual(count);
     acknowledged.push(...store.acknowledged);
 
-    const survivor = await SqliteStore.open({ path });
+    const survivor = await openStoreAt(path);
     try {
       expect(await historyProblems(survivor)).toEqual([]);
       const log = await readLog(survivor, 1_000);
@@ -42,12 +48,12 @@ test("no answered call is lost, and the history is sound after every kill", asyn
 });
 
 test("mails that were queued or on their way when the process died are all there, once", async () => {
-  const path = join(folderOf(), "countersign.db");
+  const path = await newDatabase();
   const store = await start({ path });
   await store.loadUntilAcknowledged(CALLERS, 400);
   await store.kill();
 
-  const survivor = await SqliteStore.open({ path });
+  const survivor = await openStoreAt(path);
   try {
     const log = await readLog(survivor, 1_000);
     const codeIds = (type: string) =>

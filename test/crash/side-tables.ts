@@ -1,7 +1,7 @@
 /** The rows that a command writes beside its events, held against the events: one transaction wrote both. */
-import { openForReading } from "../../src/store/sqlite/connection.ts";
 import type { RecordedEvent } from "../../src/store/store.ts";
 import type { CodeAdded } from "../../src/verification/user/events.ts";
+import type { TestDatabase } from "../support/test-database.ts";
 import { codeIdOf } from "./ledger.ts";
 
 interface OutboxRow {
@@ -14,22 +14,20 @@ interface OutboxRow {
  * Every code that is mailed has its one mail, and a mail is sent exactly when the history says so; every failed try was
  * paid for. Holds for databases without deleted users.
  *
- * @param path the database, which no store has open
+ * @param database which no store has open
  * @returns one line for each thing that is wrong
  */
-export function sideTableProblems(path: string, log: readonly RecordedEvent[]): string[] {
-  const database = openForReading(path);
-  try {
-    const mails = database
-      .prepare("SELECT code_id AS codeId, state, sealed_code IS NOT NULL AS isSealed FROM outbox")
-      .all() as OutboxRow[];
-    const attempts = database
-      .prepare("SELECT bucket, used FROM buckets WHERE bucket LIKE 'attempts:%'")
-      .all() as { bucket: string; used: number }[];
-    return [...mailProblems(mails, log), ...attemptProblems(attempts, log)];
-  } finally {
-    database.close();
-  }
+export async function sideTableProblems(
+  database: TestDatabase,
+  log: readonly RecordedEvent[],
+): Promise<string[]> {
+  const mails = await database.rows<OutboxRow>(
+    `SELECT code_id AS "codeId", state, CASE WHEN sealed_code IS NULL THEN 0 ELSE 1 END AS "isSealed" FROM outbox`,
+  );
+  const attempts = await database.rows<{ bucket: string; used: number | string }>(
+    "SELECT bucket, used FROM buckets WHERE bucket LIKE 'attempts:%'",
+  );
+  return [...mailProblems(mails, log), ...attemptProblems(attempts, log)];
 }
 
 function mailProblems(mails: readonly OutboxRow[], log: readonly RecordedEvent[]): string[] {
@@ -59,7 +57,7 @@ function mailProblems(mails: readonly OutboxRow[], log: readonly RecordedEvent[]
 }
 
 function attemptProblems(
-  attempts: readonly { bucket: string; used: number }[],
+  attempts: readonly { bucket: string; used: number | string }[],
   log: readonly RecordedEvent[],
 ): string[] {
   const tries = log.flatMap((event) =>

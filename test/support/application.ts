@@ -1,5 +1,4 @@
 // A whole application in this process, on a free port, with its data in a temporary folder.
-import Database from "better-sqlite3";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,6 +7,7 @@ import pino from "pino";
 import { startApplication, type Sources } from "../../src/app.ts";
 import { loadConfig } from "../../src/config.ts";
 import type { ListenerLimits } from "../../src/transport/limits.ts";
+import { newPostgresDatabase, testDatabase, type TestDatabase } from "./test-database.ts";
 
 export interface TestApplication {
   /** `http://127.0.0.1:<port>` */
@@ -18,6 +18,9 @@ export interface TestApplication {
   readonly token: string;
   /** The default organization, to which the admin belongs. */
   readonly organizationId: string;
+  /** The service account that the admin's token is of. */
+  readonly adminId: string;
+  readonly database: TestDatabase;
   readonly dataDir: string;
   /** Undefined unless COUNTERSIGN_METRICS_LISTEN is set. */
   readonly metricsUrl: string | undefined;
@@ -40,6 +43,7 @@ export interface TestApplicationOptions {
 
 export async function startTestApplication(options: TestApplicationOptions = {}): Promise<TestApplication> {
   const dataDir = await mkdtemp(join(tmpdir(), "countersign-wire-"));
+  const url = options.env?.["COUNTERSIGN_DATABASE_URL"] ?? (await newPostgresDatabase());
   const errors: string[] = [];
   const logger = pino({ level: "error" }, { write: (line: string) => void errors.push(line) });
   try {
@@ -50,6 +54,7 @@ export async function startTestApplication(options: TestApplicationOptions = {})
         COUNTERSIGN_SHUTDOWN_GRACE: "2s",
         // Set to "off" for a run of the tests, it makes connect-node serve every call.
         COUNTERSIGN_DIRECT_UNARY: process.env["COUNTERSIGN_DIRECT_UNARY"],
+        ...databaseEnvironment(url),
         ...options.env,
       },
       {},
@@ -66,13 +71,21 @@ export async function startTestApplication(options: TestApplicationOptions = {})
       options.limits,
     );
     const { hostname, port } = new URL(application.url);
-    const tokenPath = application.adminTokenPath ?? "";
+    const { adminTokenPath } = application;
+    const database = testDatabase(application.databaseKind === "PostgreSQL" ? url : undefined, dataDir);
+    const { organizationId, serviceAccountId } = await readFirstIds(database);
+    const token =
+      adminTokenPath === undefined
+        ? (loaded.config.adminToken?.reveal() ?? "")
+        : (await readFile(adminTokenPath, "utf8")).trim();
     return {
       url: application.url,
       host: hostname,
       port: Number(port),
-      token: (await readFile(tokenPath, "utf8")).trim(),
-      organizationId: readOrganizationId(application.databasePath),
+      token,
+      organizationId,
+      adminId: serviceAccountId,
+      database,
       dataDir,
       metricsUrl: application.metricsUrl,
       errors,
@@ -89,15 +102,19 @@ export async function startTestApplication(options: TestApplicationOptions = {})
   }
 }
 
+function databaseEnvironment(url: string | undefined): Readonly<Record<string, string>> {
+  if (url === undefined) return {};
+  return {
+    COUNTERSIGN_DATABASE_URL: url,
+    COUNTERSIGN_SECRET_KEY: randomBytes(32).toString("base64"),
+    COUNTERSIGN_ADMIN_TOKEN: randomBytes(32).toString("hex"),
+  };
+}
+
 /** From the database, because what the wire says about it is under test. */
-function readOrganizationId(path: string): string {
-  const database = new Database(path, { readonly: true });
-  try {
-    const row = database.prepare("SELECT value FROM metadata WHERE key = 'bootstrap'").get() as {
-      value: string;
-    };
-    return (JSON.parse(row.value) as { organizationId: string }).organizationId;
-  } finally {
-    database.close();
-  }
+async function readFirstIds(
+  database: TestDatabase,
+): Promise<{ organizationId: string; serviceAccountId: string }> {
+  const [row] = await database.rows<{ value: string }>("SELECT value FROM metadata WHERE key = 'bootstrap'");
+  return JSON.parse(row?.value ?? "{}") as { organizationId: string; serviceAccountId: string };
 }

@@ -1,8 +1,5 @@
 // UserService, EventService and VerificationService on a port of their own, with the store at hand: accounts are added and tokens revoked there.
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import pino from "pino";
 import { EventService } from "../../gen/countersign/v1/event_service_pb.ts";
 import { VerificationService } from "../../gen/countersign/v1/verification_service_pb.ts";
@@ -20,10 +17,10 @@ import {
   createVerificationService,
   type VerificationServiceOptions,
 } from "../../src/rpc/verification-service.ts";
-import { SqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { ApiHandler } from "../../src/transport/api-handler.ts";
 import { Listener } from "../../src/transport/listener.ts";
 import { ORGANIZATION, World } from "../contract/world.ts";
+import { openTestStore } from "./test-store.ts";
 
 export interface EventServer {
   readonly url: string;
@@ -50,8 +47,7 @@ export interface EventServerOptions
 }
 
 export async function startEventServer(options: EventServerOptions = {}): Promise<EventServer> {
-  const folder = await mkdtemp(join(tmpdir(), "countersign-events-"));
-  const store = await SqliteStore.open({ path: join(folder, "test.db") });
+  const { store, dispose } = await openTestStore();
   const world = new World(store);
   await world.addOrganization();
   const log: string[] = [];
@@ -106,8 +102,7 @@ export async function startEventServer(options: EventServerOptions = {}): Promis
     async stop(graceMs = 1_000) {
       handler.endWatches();
       await listener.close(graceMs, () => handler.endStreams());
-      await store.close();
-      await rm(folder, { recursive: true, force: true });
+      await dispose();
     },
   };
 }

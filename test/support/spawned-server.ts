@@ -31,6 +31,8 @@ export class ServerProcess {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         PATH: process.env["PATH"],
+        // Where it makes its database, in a run on PostgreSQL.
+        TEST_POSTGRES_URL: process.env["TEST_POSTGRES_URL"],
         COUNTERSIGN_LISTEN: "127.0.0.1:0",
         COUNTERSIGN_DATA_DIR: dataDir,
         COUNTERSIGN_LOG_LEVEL: "warn",

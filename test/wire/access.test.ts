@@ -491,9 +491,7 @@ test("a token is nowhere in the database, nor is it logged", async () => {
   const id = textAt(made["serviceAccount"], "serviceAccountId");
   const token = textAt(await ask(application.token, "CreateAccessToken", { serviceAccountId: id }), "token");
   expect(await outcome(deliveries(token, "ListDeliveries", {}))).toBe("ok");
-  const { readdir, readFile } = await import("node:fs/promises");
-  for (const name of await readdir(application.dataDir)) {
-    const content = await readFile(`${application.dataDir}/${name}`);
+  for (const [name, content] of await application.database.contents()) {
     expect([name, content.includes(token), content.includes(token.slice(3))]).toEqual([name, false, false]);
   }
   expect(application.errors).toEqual([]);

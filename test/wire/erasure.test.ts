@@ -1,8 +1,6 @@
 // DeleteUser and what follows, as a client and whoever gets hold of the data directory see it.
 import { afterEach, expect, test } from "@jest/globals";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 
@@ -43,10 +41,9 @@ async function eventsOfAda(): Promise<JsonObject[]> {
   return events as JsonObject[];
 }
 
-async function inFiles(): Promise<string[]> {
-  const names = await readdir(application.dataDir);
-  const files = await Promise.all(names.map((name) => readFile(join(application.dataDir, name))));
-  return Object.values(PERSON).filter((text) => files.some((bytes) => bytes.includes(text)));
+async function inDatabase(): Promise<string[]> {
+  const contents = [...(await application.database.contents()).values()];
+  return Object.values(PERSON).filter((text) => contents.some((bytes) => bytes.includes(text)));
 }
 
 test("with COUNTERSIGN_ERASE_AFTER=0s no trace is left in a moment, and the history stays", async () => {
@@ -54,9 +51,9 @@ test("with COUNTERSIGN_ERASE_AFTER=0s no trace is left in a moment, and the hist
     env: { COUNTERSIGN_ERASE_AFTER: "0s", COUNTERSIGN_EVENT_CLIENT_IP: "on" },
   });
   await addPerson();
-  expect(await inFiles()).toEqual(Object.values(PERSON));
+  expect(await inDatabase()).toEqual(Object.values(PERSON));
   await call("DELETE", "/v2/users/ada");
-  while ((await inFiles()).length > 0) await pause(50);
+  while ((await inDatabase()).length > 0) await pause(50);
 
   const events = await eventsOfAda();
   expect(events.map(({ type }) => type)).toEqual([

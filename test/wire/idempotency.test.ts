@@ -1,11 +1,9 @@
 // Calls with an Idempotency-Key: sent a thousand times at once, again in another format, for another request, a day later.
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import type { JsonObject } from "@bufbuild/protobuf";
-import Database from "better-sqlite3";
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { filesOf, findings } from "../crash/encoded-forms.ts";
+import { findings } from "../crash/encoded-forms.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { keepConnection } from "../support/kept-connection.ts";
 import { exchangeHttp1, exchangeHttp2 } from "../support/raw-http.ts";
@@ -94,25 +92,20 @@ async function addUser(): Promise<string> {
 }
 
 /** What the database holds of a user: the events that issue codes, and mails. */
-function recordOf(userId: string): { readonly codes: number; readonly mails: number } {
-  return fromDatabase((database) => {
-    const count = (sql: string) => (database.prepare(sql).get(userId) as { count: number }).count;
-    return {
-      codes: count(
-        `SELECT count(*) AS count FROM events WHERE aggregate_id = ? AND type = 'user.human.email.code.added'`,
-      ),
-      mails: count("SELECT count(*) AS count FROM outbox WHERE user_id = ?"),
-    };
-  });
+async function recordOf(userId: string): Promise<{ readonly codes: number; readonly mails: number }> {
+  return {
+    codes: await countRows("events WHERE aggregate_id = ? AND type = 'user.human.email.code.added'", userId),
+    mails: await countRows("outbox WHERE user_id = ?", userId),
+  };
 }
 
-function fromDatabase<T>(read: (database: Database.Database) => T): T {
-  const database = new Database(join(application.dataDir, "countersign.db"), { readonly: true });
-  try {
-    return read(database);
-  } finally {
-    database.close();
-  }
+async function countRows(of: string, ...values: readonly string[]): Promise<number> {
+  const [row] = await application.database.rows<{ count: number | string }>(
+    `SELECT count(*) AS count FROM ${of}`,
+    ...values,
+  );
+  // PostgreSQL counts in 64 bits, which its client hands out as text.
+  return Number(row?.count);
 }
 
 test.each(formats)(
@@ -135,7 +128,7 @@ test.each(formats)(
     for (const connection of connections) connection.close();
     expect(new Set(answers.map(({ message }) => JSON.stringify(message)))).toHaveProperty("size", 1);
     expect(answers.filter(({ isReplay }) => !isReplay)).toHaveLength(1);
-    expect(recordOf(userId)).toEqual({ codes: 1, mails: 1 });
+    expect(await recordOf(userId)).toEqual({ codes: 1, mails: 1 });
   },
 );
 
@@ -151,7 +144,7 @@ test.each(everyPair)("a call over %s is repeated over %s", async (_first, _then,
   expect(textAt(original.message, "verificationCode")).toHaveLength(CODE_LENGTH);
   const repeated = await call(then, "SendEmailCode", { userId, returnCode: {} }, key);
   expect(repeated).toEqual({ message: original.message, isReplay: true });
-  expect(recordOf(userId)).toEqual({ codes: 1, mails: 0 });
+  expect(await recordOf(userId)).toEqual({ codes: 1, mails: 0 });
 });
 
 test("a compressed request, which connect-node serves, is the same request", async () => {
@@ -167,7 +160,7 @@ test("a compressed request, which connect-node serves, is the same request", asy
   const headers = { ...request.headers, "content-encoding": "gzip" };
   const answer = await exchangeHttp1(application, { ...request, headers });
   expect(successOf(connectProto.decode("SendEmailCode", answer))).toEqual({ ...original, isReplay: true });
-  expect(recordOf(userId)).toEqual({ codes: 1, mails: 1 });
+  expect(await recordOf(userId)).toEqual({ codes: 1, mails: 1 });
 });
 
 describe.each([grpc, rest])("every method over $name", (format) => {
@@ -181,7 +174,7 @@ describe.each([grpc, rest])("every method over $name", (format) => {
     const key = randomUUID();
     const original = await call(format, method, { userId, ...message }, key);
     expect(await call(format, method, { userId, ...message }, key)).toEqual({ ...original, isReplay: true });
-    expect(recordOf(userId).codes).toBe(2);
+    expect((await recordOf(userId)).codes).toBe(2);
   });
 
   test("AddHumanUser: the id that was made comes back, and no second user is made", async () => {
@@ -214,7 +207,7 @@ describe.each([grpc, rest])("over $name", (format) => {
     for (const other of [{ userId, returnCode: {} }, { userId: await addUser() }]) {
       expect((await ask(format, "SendEmailCode", other, key)).error).toEqual(refused(REUSED));
     }
-    expect(recordOf(userId)).toEqual({ codes: 1, mails: 1 });
+    expect(await recordOf(userId)).toEqual({ codes: 1, mails: 1 });
   });
 
   test("each method has keys of its own", async () => {
@@ -222,7 +215,7 @@ describe.each([grpc, rest])("over $name", (format) => {
     const key = randomUUID();
     await call(format, "SendEmailCode", { userId }, key);
     expect((await call(format, "ResendEmailCode", { userId }, key)).isReplay).toBe(false);
-    expect(recordOf(userId)).toEqual({ codes: 2, mails: 2 });
+    expect(await recordOf(userId)).toEqual({ codes: 2, mails: 2 });
   });
 
   test("a refusal is not kept", async () => {
@@ -250,7 +243,7 @@ describe.each([grpc, rest])("over $name", (format) => {
         field: ["idempotency-key", "takes 1 to 255 visible ASCII characters"],
       }),
     );
-    expect(recordOf(userId)).toEqual({ codes: 0, mails: 0 });
+    expect(await recordOf(userId)).toEqual({ codes: 0, mails: 0 });
   });
 
   test.each(["k", `!"#$%&'()*+,-./:;<=>?@[\\]^_\`{|}~`, "k".repeat(255)])("a key: %s", async (key) => {
@@ -297,7 +290,7 @@ test("after a day the key is fresh again", async () => {
   } finally {
     clockOffsetMs = 0;
   }
-  expect(recordOf(userId)).toEqual({ codes: 2, mails: 1 });
+  expect(await recordOf(userId)).toEqual({ codes: 2, mails: 1 });
 });
 
 test("the code that comes back is the one that works", async () => {
@@ -320,24 +313,24 @@ test("neither key nor code is on disk in clear", async () => {
     ["the key", key],
     ["the code", textAt(message, "verificationCode")],
   ]);
-  expect(findings(filesOf(application.dataDir), secrets)).toEqual([]);
+  expect(findings(await application.database.contents(), secrets)).toEqual([]);
   // The search does see what is there.
   const kept = new Map([["the user's id", userId]]);
-  expect(findings(filesOf(application.dataDir), kept)).not.toEqual([]);
-  const columns = fromDatabase((database) =>
-    database.prepare("SELECT sealed_code FROM kept_replies WHERE user_id = ?").pluck().all(userId),
+  expect(findings(await application.database.contents(), kept)).not.toEqual([]);
+  const rows = await application.database.rows(
+    "SELECT sealed_code FROM kept_replies WHERE user_id = ?",
+    userId,
   );
-  expect(columns).toEqual([expect.stringMatching(/^[0-9a-f]{16}\.[A-Za-z0-9+/]+=*$/)]);
+  expect(rows).toEqual([{ sealed_code: expect.stringMatching(/^[0-9a-f]{16}\.[A-Za-z0-9+/]+=*$/) }]);
 });
 
 test("a call without the header keeps nothing", async () => {
-  const count = () =>
-    fromDatabase((database) => database.prepare("SELECT count(*) FROM kept_replies").pluck().get());
-  const before = count();
+  const count = () => countRows("kept_replies");
+  const before = await count();
   const userId = await addUser();
   const first = await call(grpc, "SendEmailCode", { userId });
   const second = await call(grpc, "SendEmailCode", { userId });
   expect([first.isReplay, second.isReplay]).toEqual([false, false]);
-  expect(recordOf(userId)).toEqual({ codes: 2, mails: 2 });
-  expect(count()).toBe(before);
+  expect(await recordOf(userId)).toEqual({ codes: 2, mails: 2 });
+  expect(await count()).toBe(before);
 });

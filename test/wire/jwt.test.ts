@@ -1,11 +1,9 @@
 // JWT access tokens over gRPC and REST: whose are taken, what is refused, and what happens while the issuer's keys change
 // or cannot be had. The issuer is a real HTTP server.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import Database from "better-sqlite3";
 import { exportSPKI, importJWK } from "jose";
 import { createHmac } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
@@ -103,7 +101,7 @@ describe("one issuer, one service", () => {
       sources: { nowMs: () => Date.now() + clockOffsetMs },
     });
     await addUser(application, USER);
-    adminId = adminIdOf(application);
+    ({ adminId } = application);
   });
   beforeEach(() => {
     clockOffsetMs = 0;
@@ -466,19 +464,6 @@ describe("keys that cannot be had", () => {
     await issuer.stop();
   });
 });
-
-/** The id of the service account that the admin token belongs to. */
-function adminIdOf({ dataDir }: TestApplication): string {
-  const database = new Database(join(dataDir, "countersign.db"), { readonly: true });
-  try {
-    const row = database.prepare("SELECT value FROM metadata WHERE key = 'bootstrap'").get() as {
-      value: string;
-    };
-    return (JSON.parse(row.value) as { serviceAccountId: string }).serviceAccountId;
-  } finally {
-    database.close();
-  }
-}
 
 /** 20 MB of blanks in 20 kB. */
 function bomb(response: ServerResponse): void {

@@ -262,7 +262,7 @@ describe.each(formats)("$name takes", (format) => {
     }
   });
 
-  test.each(["../..", "a/b?c#d", "%2e%2e", "\u{1F600}", `"><b>`, "\r\nBcc: evil@example.net", "..."])(
+  test.each(["../..", "a/b?c#d", "%2e%2e", "\u{1F600}", `"><b>`, "\u2028Bcc: evil@example.net", "..."])(
     "the id %j as one segment",
     async (userId) => {
       users += 1;

@@ -73,43 +73,32 @@ async function errorOf(request: RawRequest, exchange = exchangeHttp1) {
 }
 
 describe("paths", () => {
-  test.each([
-    "a/b",
-    "a:b",
-    "a%2Fb",
-    "%",
-    "100%",
-    "a b+c",
-    "..",
-    ".",
-    "Zoë 😀",
-    "?#&=",
-    "human",
-    "new",
-    "\u0000",
-  ])("a user called %j is reached by every method", async (name) => {
-    const userId = await addUser(`${name}${name === "human" || name === "new" ? "" : users}`);
-    const path = `/v2/users/${encodeURIComponent(userId).replaceAll(".", "%2E")}`;
-    expect(at(await succeed("GetUserByID", { method: "GET", path }), "user", "userId")).toBe(userId);
-    const sendCode = { method: "POST", path: `${path}/email/send`, body: `{"returnCode":{}}` };
-    const { verificationCode } = await succeed("SendEmailCode", sendCode);
-    const verify = {
-      method: "POST",
-      path: `${path}/email/verify`,
-      body: JSON.stringify({ verificationCode }),
-    };
-    await succeed("VerifyEmail", verify);
-    const update = {
-      method: "PUT",
-      path: path.replace("/users/", "/users/human/"),
-      body: `{"username":"${users}"}`,
-    };
-    await succeed("UpdateHumanUser", update);
-    for (const [method, step] of LIFE_CYCLE)
-      await succeed(method, { method: "POST", path: `${path}/${step}` });
-    await succeed("DeleteUser", { method: "DELETE", path });
-    expect((await errorOf({ method: "GET", path })).status).toBe(404);
-  });
+  test.each(["a/b", "a:b", "a%2Fb", "%", "100%", "a b+c", "..", ".", "Zoë 😀", "?#&=", "human", "new"])(
+    "a user called %j is reached by every method",
+    async (name) => {
+      const userId = await addUser(`${name}${name === "human" || name === "new" ? "" : users}`);
+      const path = `/v2/users/${encodeURIComponent(userId).replaceAll(".", "%2E")}`;
+      expect(at(await succeed("GetUserByID", { method: "GET", path }), "user", "userId")).toBe(userId);
+      const sendCode = { method: "POST", path: `${path}/email/send`, body: `{"returnCode":{}}` };
+      const { verificationCode } = await succeed("SendEmailCode", sendCode);
+      const verify = {
+        method: "POST",
+        path: `${path}/email/verify`,
+        body: JSON.stringify({ verificationCode }),
+      };
+      await succeed("VerifyEmail", verify);
+      const update = {
+        method: "PUT",
+        path: path.replace("/users/", "/users/human/"),
+        body: `{"username":"${users}"}`,
+      };
+      await succeed("UpdateHumanUser", update);
+      for (const [method, step] of LIFE_CYCLE)
+        await succeed(method, { method: "POST", path: `${path}/${step}` });
+      await succeed("DeleteUser", { method: "DELETE", path });
+      expect((await errorOf({ method: "GET", path })).status).toBe(404);
+    },
+  );
 
   test("letters of a path may be encoded", async () => {
     const userId = await addUser();
@@ -132,6 +121,13 @@ describe("paths", () => {
       }
     },
   );
+
+  test("an id with a NUL is nobody's", async () => {
+    const { status, error } = await errorOf({ method: "GET", path: "/v2/users/a%00b" });
+    expect({ status, error }).toMatchObject({ status: 404 });
+    const sendCode = { method: "POST", path: "/v2/users/a%00b/email/send", body: "{}" };
+    expect((await errorOf(sendCode)).status).toBe(404);
+  });
 
   test("an id of 201 characters is refused, naming the field", async () => {
     const description = "value length must be between 1 and 200 runes, inclusive";

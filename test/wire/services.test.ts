@@ -242,6 +242,13 @@ describe.each(formats)("adding and changing, $name", (format) => {
       id: "V2-zzad3",
       reason: "USERNAME_EMPTY",
     });
+    const description = "takes no control characters";
+    await expectRefusal(format, method, creation(method, fresh, { username: "a\u0000b" }), {
+      code: 3,
+      text: `The user cannot be like this: username ${description}`,
+      reason: "USER_INVALID",
+      field: ["username", description],
+    });
     const elsewhere =
       method === "CreateUser" ? { organizationId: "nowhere" } : { organization: { orgId: "nowhere" } };
     await expectRefusal(format, method, creation(method, fresh, elsewhere), {

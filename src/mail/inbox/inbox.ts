@@ -5,6 +5,9 @@
  * it is looked at by itself. The entries are read from the store when somebody first asks, and follow every mail that is
  * kept from then on: no one else writes to the inbox of a running service.
  *
+ * But for services that share their database: then the entries are read again for every look, and twice a second while
+ * somebody waits. Only mails that are new are opened for that.
+ *
  * Who waits for a mail costs nothing until one comes; then each is asked whether that is the one.
  */
 import type { Logger } from "../../observability/logger.ts";
@@ -27,6 +30,8 @@ export interface InboxOptions {
   readonly store: Pick<Store, "addInboxMail" | "listInboxMails" | "findInboxMail">;
   readonly keyring: Keyring;
   readonly logger: Logger;
+  /** Whether other services write to the inbox too. Default: they do not. */
+  readonly isShared?: boolean;
   /** Milliseconds since the Unix epoch. */
   readonly nowMs: () => number;
   /** How many may wait at a time. Default: 1,000. */
@@ -35,6 +40,8 @@ export interface InboxOptions {
 
 /** The store keeps no more than this many. */
 const ALL_MAILS = 500;
+/** How often a shared inbox is looked at for those who wait. */
+const POLL_MS = 500;
 const DEFAULT_MAX_WAITING = 1_000;
 /** After which a caller who may not wait may ask again, in milliseconds. */
 const WAITING_RETRY_MS = 1_000;
@@ -51,6 +58,7 @@ export class Inbox implements InboxReader {
   /** Newest first. */
   #entries: InboxSummary[] = [];
   #loaded: Promise<void> | undefined;
+  #poll: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(options: InboxOptions) {
@@ -64,11 +72,15 @@ export class Inbox implements InboxReader {
 
   /** Resolves once the mail is stored. The same delivery again changes nothing. */
   async keep(mail: Mail): Promise<void> {
-    const { store, keyring, nowMs } = this.#options;
+    const { store, keyring, nowMs, isShared } = this.#options;
     const { deliveryId } = mail.request;
     const receivedAtMs = nowMs();
     const sealed = keyring.seal(JSON.stringify(mail), deliveryId);
     await store.addInboxMail({ deliveryId, receivedAtMs, sealed });
+    if (isShared === true) {
+      if (this.#waiters.size > 0) this.#look();
+      return;
+    }
     // Entries that were not read yet will have it among them.
     await this.#loaded?.then(
       () => this.#add(summaryOf(mail, receivedAtMs)),
@@ -115,6 +127,7 @@ export class Inbox implements InboxReader {
   /** Sends everybody away who waits, and who comes to wait. */
   close(): void {
     this.#isClosed = true;
+    clearInterval(this.#poll);
     for (const { stopped } of this.#waiters) stopped();
   }
 
@@ -139,14 +152,24 @@ export class Inbox implements InboxReader {
     const timer = setTimeout(() => resolve(undefined), timeoutMs);
     signal.addEventListener("abort", gone);
     this.#waiters.add(waiter);
+    if (this.#options.isShared === true) this.#poll ??= setInterval(() => this.#look(), POLL_MS).unref();
     return promise.finally(() => {
       clearTimeout(timer);
       signal.removeEventListener("abort", gone);
       this.#waiters.delete(waiter);
+      if (this.#waiters.size > 0) return;
+      clearInterval(this.#poll);
+      this.#poll = undefined;
     });
   }
 
+  /** For those who wait; what fails now is found at the next look. */
+  #look(): void {
+    this.#load().catch(() => {});
+  }
+
   #load(): Promise<void> {
+    if (this.#options.isShared === true) return this.#readEntries();
     this.#loaded ??= this.#readEntries().catch((error: unknown) => {
       this.#loaded = undefined;
       throw error;
@@ -156,15 +179,24 @@ export class Inbox implements InboxReader {
 
   async #readEntries(): Promise<void> {
     const mails = await this.#options.store.listInboxMails(ALL_MAILS);
-    this.#entries = mails.flatMap((sealed) => {
+    const known = new Map(this.#entries.map((entry) => [entry.mailId, entry]));
+    const entries = mails.flatMap((sealed) => {
+      const entry = known.get(sealed.deliveryId);
+      if (entry !== undefined) return [entry];
       const mail = this.#open(sealed);
       return mail === undefined ? [] : [summaryOf(mail, sealed.receivedAtMs)];
     });
+    this.#entries = entries;
+    for (const entry of entries) if (!known.has(entry.mailId)) this.#announce(entry);
   }
 
   #add(entry: InboxSummary): void {
     if (this.#entries.some(({ mailId }) => mailId === entry.mailId)) return;
     this.#entries = [entry, ...this.#entries.slice(0, ALL_MAILS - 1)];
+    this.#announce(entry);
+  }
+
+  #announce(entry: InboxSummary): void {
     for (const { fits, came } of this.#waiters) {
       if (fits(entry)) came(entry);
     }

@@ -1,7 +1,7 @@
 /** Where data is kept, and the secrets that guard it. */
 import type { Setting } from "../setting.ts";
 import { adminToken, MIN_ADMIN_TOKEN_LENGTH } from "../values/admin-token.ts";
-import { databaseUrl } from "../values/database-url.ts";
+import { onOrOff } from "../values/choices.ts";
 import { filePath } from "../values/file-path.ts";
 import { secretKeyFile, secretKeys } from "../values/secret-keys.ts";
 
@@ -14,15 +14,6 @@ export const DATA_SETTINGS = {
     placeholder: "path",
     help: "Directory of the database, the generated key and the admin token.",
   },
-  databasePath: {
-    name: "DATABASE_URL",
-    schema: databaseUrl,
-    unset: "`sqlite:<data dir>/countersign.db`",
-    example: "sqlite:/var/lib/countersign/countersign.db",
-    placeholder: "url",
-    help: "The database; this version serves SQLite.",
-    confidential: true,
-  },
   adminToken: {
     name: "ADMIN_TOKEN",
     schema: adminToken,
@@ -31,6 +22,14 @@ export const DATA_SETTINGS = {
     placeholder: "token",
     help: `Token of the admin service account, ${MIN_ADMIN_TOKEN_LENGTH} characters or more.`,
     confidential: true,
+  },
+  replaceAdminToken: {
+    name: "REPLACE_ADMIN_TOKEN",
+    schema: onOrOff,
+    fallback: "off",
+    example: "on",
+    placeholder: "on|off",
+    help: "PostgreSQL: `on` puts the admin token in the place of another one; `off` refuses to start with another token than the other instances have.",
   },
   secretKey: {
     name: "SECRET_KEY",

@@ -10,6 +10,7 @@ import type {
   ServiceAccountPage,
   ServiceAccountQuery,
 } from "../access-query.ts";
+import { cutPage } from "../page-cut.ts";
 import { listAccessTokensSql, listOrganizationsSql, listServiceAccountsSql } from "./access-list-sql.ts";
 import type { Sql } from "./user-list-sql.ts";
 
@@ -22,7 +23,7 @@ interface StateRow {
 }
 
 export function listOrganizations(all: ReadAll, query: OrganizationQuery): OrganizationPage {
-  const { shown, last } = cut(all<StateRow>(listOrganizationsSql(query)), query.limit);
+  const { shown, last } = cutPage(all<StateRow>(listOrganizationsSql(query)), query.limit);
   return {
     organizations: shown.map(({ id, state }) => ({
       organizationId: id,
@@ -33,7 +34,7 @@ export function listOrganizations(all: ReadAll, query: OrganizationQuery): Organ
 }
 
 export function listServiceAccounts(all: ReadAll, query: ServiceAccountQuery): ServiceAccountPage {
-  const { shown, last } = cut(all<StateRow>(listServiceAccountsSql(query)), query.limit);
+  const { shown, last } = cutPage(all<StateRow>(listServiceAccountsSql(query)), query.limit);
   return {
     serviceAccounts: shown.map(({ id, state }) => ({
       serviceAccountId: id,
@@ -44,12 +45,6 @@ export function listServiceAccounts(all: ReadAll, query: ServiceAccountQuery): S
 }
 
 export function listAccessTokens(all: ReadAll, query: AccessTokenQuery): AccessTokenPage {
-  const { shown, last } = cut(all<ListedAccessToken>(listAccessTokensSql(query)), query.limit);
+  const { shown, last } = cutPage(all<ListedAccessToken>(listAccessTokensSql(query)), query.limit);
   return { tokens: shown, next: last?.tokenId };
-}
-
-/** @returns the rows of the page, and its last one where another page follows */
-function cut<Row>(rows: readonly Row[], limit: number): { shown: readonly Row[]; last: Row | undefined } {
-  const shown = rows.slice(0, limit);
-  return { shown, last: rows.length > limit ? shown.at(-1) : undefined };
 }

@@ -1,25 +1,22 @@
 /** What people do to deliveries, as writes; a refusal writes nothing. */
 import type { Database, Statement } from "better-sqlite3";
-import { failure, type Failure, type FailureName } from "../../verification/failures.ts";
-import { staleEnd } from "../../verification/user/stale-delivery.ts";
+import type { Failure } from "../../verification/failures.ts";
 import type { UserState } from "../../verification/user/state.ts";
-import { bounceWords, type DeliveryChange, type DeliveryKind, type DeliveryState } from "../deliveries.ts";
+import type { DeliveryChange } from "../deliveries.ts";
+import {
+  effectOf,
+  refusedChange,
+  type ChangedRow,
+  type RowChange,
+  type RowEffect,
+} from "../delivery-rules.ts";
 import type { CancelRequest } from "../store.ts";
 import type { DeliveryLog } from "./delivery-log.ts";
-import { cancelledBy, type Outbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import type { SuppressionTable } from "./suppression-table.ts";
 
-interface Row {
+interface Row extends ChangedRow {
   readonly row: number;
-  readonly kind: DeliveryKind;
-  readonly state: DeliveryState;
-  readonly userId: string;
-  readonly organizationId: string;
-  readonly codeId: string;
-  readonly recipient: string;
-  readonly expiresAtMs: number;
-  readonly problem: string | null;
-  readonly cancelRequestedBy: string | null;
 }
 
 /** What a change means to others. */
@@ -38,8 +35,6 @@ export interface DeliveryChangesOptions {
   readonly suppressions: SuppressionTable;
   readonly findUser: (userId: string) => UserState | undefined;
 }
-
-const PENDING: ReadonlySet<DeliveryState> = new Set(["queued", "sending", "retrying"]);
 
 export class DeliveryChanges {
   readonly #options: DeliveryChangesOptions;
@@ -72,100 +67,54 @@ export class DeliveryChanges {
   apply(change: DeliveryChange, nowMs: number): ChangeEffect {
     switch (change.kind) {
       case "retry":
-        return this.#onRow(change, (row) => this.#retry(row, change, nowMs));
       case "cancel":
-        return this.#onRow(change, (row) => this.#cancelRow(row, change, nowMs));
       case "bounce":
-        return this.#onRow(change, (row) => this.#noteBounce(row, change, nowMs));
+        return this.#changeRow(change, nowMs);
       case "test":
         return this.#addTest(change, nowMs);
       case "unsuppress":
-        return this.#options.suppressions.remove(change) ? {} : refused("SUPPRESSION_NOT_FOUND");
+        return this.#options.suppressions.remove(change) ? {} : refusedChange("SUPPRESSION_NOT_FOUND");
     }
   }
 
-  #onRow({ deliveryId }: { readonly deliveryId: string }, act: (row: Row) => ChangeEffect): ChangeEffect {
-    const row = this.#select.get(deliveryId) as Row | undefined;
-    return row === undefined ? refused("DELIVERY_NOT_FOUND") : act(row);
+  #changeRow(change: RowChange, nowMs: number): ChangeEffect {
+    const found = this.#select.get(change.deliveryId) as Row | undefined;
+    if (found === undefined) return refusedChange("DELIVERY_NOT_FOUND");
+    const { log, suppressions, findUser } = this.#options;
+    const { row: id } = found;
+    const facts = {
+      user: change.kind === "retry" && found.kind === "code" ? findUser(found.userId) : undefined,
+      timeline: change.kind === "bounce" ? log.read(id) : [],
+    };
+    const { row, entry, suppression, ...effect } = effectOf(change, found, facts, nowMs);
+    if (row !== undefined) this.#write(id, row, nowMs);
+    if (entry !== undefined) log.add(id, nowMs, entry);
+    if (suppression !== undefined) suppressions.add(suppression);
+    return effect;
   }
 
-  #retry(row: Row, { by }: Change<"retry">, nowMs: number): ChangeEffect {
-    if (!PENDING.has(row.state)) return ended(row);
-    if (row.state === "sending") return {};
-    const stale = this.#staleEnd(row, nowMs);
-    if (stale !== undefined) {
-      return { failure: failure("DELIVERY_STALE", { text: `The mail will not be sent: ${stale}` }) };
+  #write(row: number, write: NonNullable<RowEffect["row"]>, nowMs: number): void {
+    switch (write.kind) {
+      case "makeDue":
+        this.#makeDue.run({ row, nowMs });
+        return;
+      case "cancel":
+        this.#cancel.run({ row, problem: write.problem, nowMs });
+        return;
+      case "requestCancel":
+        this.#requestCancel.run({ row, by: write.by });
+        return;
+      case "bounce":
+        this.#bounce.run({ row, problem: write.problem });
     }
-    this.#makeDue.run({ row: row.row, nowMs });
-    this.#options.log.add(row.row, nowMs, { kind: "retryRequested", by });
-    return { queuedMail: true };
-  }
-
-  #staleEnd(row: Row, nowMs: number): string | undefined {
-    if (row.kind !== "code") return row.expiresAtMs < nowMs ? "its time is over" : undefined;
-    return staleEnd(this.#options.findUser(row.userId), row, nowMs)?.problem;
-  }
-
-  #cancelRow(row: Row, { deliveryId, by }: Change<"cancel">, nowMs: number): ChangeEffect {
-    if (row.state === "cancelled") return {};
-    if (!PENDING.has(row.state)) return ended(row);
-    const { log } = this.#options;
-    if (row.state === "sending") {
-      if (row.cancelRequestedBy === null) {
-        this.#requestCancel.run({ row: row.row, by });
-        log.add(row.row, nowMs, { kind: "cancelRequested", by });
-      }
-      return { cancelRequest: { deliveryId, by } };
-    }
-    const problem = cancelledBy(by);
-    this.#cancel.run({ row: row.row, problem, nowMs });
-    log.add(row.row, nowMs, { kind: "ended", state: "cancelled", problem });
-    return {};
-  }
-
-  #noteBounce(row: Row, { deliveryId, bounce, by }: Change<"bounce">, nowMs: number): ChangeEffect {
-    const { log, suppressions } = this.#options;
-    // Erased with its user: what the report says may name the address again.
-    if (row.recipient === "") return refused("DELIVERY_NOT_FOUND");
-    const isKnown = log
-      .read(row.row)
-      .some(
-        ({ event }) =>
-          event.kind === "bounce" && event.type === bounce.type && event.enhancedCode === bounce.enhancedCode,
-      );
-    if (isKnown) return {};
-    log.add(row.row, nowMs, { kind: "bounce", ...bounce, by });
-    const cameBack = bounce.type === "permanent" || bounce.type === "transient";
-    if (cameBack && row.state === "sent") {
-      const words = bounceWords(bounce);
-      this.#bounce.run({ row: row.row, problem: `came back${words === "" ? "" : `: ${words}`}` });
-    }
-    if (bounce.suppresses) {
-      const { organizationId, recipient: address } = row;
-      suppressions.add({ organizationId, address, ...bounce, deliveryId, createdAtMs: nowMs });
-    }
-    return {};
   }
 
   #addTest(change: Change<"test">, nowMs: number): ChangeEffect {
     const { outbox, suppressions } = this.#options;
     const { organizationId, recipient: address, allowsSuppressed } = change;
     if (!allowsSuppressed && suppressions.has({ organizationId, address }))
-      return refused("ADDRESS_SUPPRESSED");
+      return refusedChange("ADDRESS_SUPPRESSED");
     outbox.addTest(change, nowMs);
     return { queuedMail: true };
   }
-}
-
-function refused(name: FailureName): ChangeEffect {
-  return { failure: failure(name) };
-}
-
-const WITHOUT_CODE = "its code was erased";
-
-function ended({ kind, state, problem }: Row): ChangeEffect {
-  const why = problem === null ? "" : ` (${problem})`;
-  const erased = kind === "notice" ? "" : `, and ${WITHOUT_CODE} with that`;
-  const text = `The mail came to its end as ${state}${why}${erased}`;
-  return { failure: failure("DELIVERY_ENDED", { text, metadata: { state } }) };
 }

@@ -14,8 +14,9 @@
  */
 import type { Database, Statement } from "better-sqlite3";
 import type { EventPage, EventQuery } from "../event-query.ts";
+import { recordedEvent, type EventRow } from "../event-row.ts";
 import type { RecordedEvent } from "../store.ts";
-import { EVENT_COLUMNS, recordedEvent, type EventRow } from "./event-rows.ts";
+import { EVENT_COLUMNS } from "./event-columns.ts";
 import { TimedOut } from "./timed-out.ts";
 
 /** So many positions are looked at between two looks at the clock. */

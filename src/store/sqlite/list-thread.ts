@@ -18,6 +18,7 @@ import type {
   SuppressionQuery,
 } from "../deliveries.ts";
 import type { EventPage, EventQuery } from "../event-query.ts";
+import { cutPage, withoutRow } from "../page-cut.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { listAccessTokens, listOrganizations, listServiceAccounts } from "./access-list.ts";
 import { openForReading } from "./connection.ts";
@@ -128,7 +129,10 @@ function listUsers(query: UserQuery): UserPage {
 }
 
 function listDeliveries(query: DeliveryQuery): DeliveryPage {
-  const { shown, last } = cut(all<DeliveryRecord & { row: number }>(listDeliveriesSql(query)), query.limit);
+  const { shown, last } = cutPage(
+    all<DeliveryRecord & { row: number }>(listDeliveriesSql(query)),
+    query.limit,
+  );
   return {
     deliveries: shown.map(withoutRow),
     next: last && { queuedAtMs: last.queuedAtMs, row: last.row },
@@ -136,20 +140,11 @@ function listDeliveries(query: DeliveryQuery): DeliveryPage {
 }
 
 function listSuppressions(query: SuppressionQuery): SuppressionPage {
-  const { shown, last } = cut(all<Suppression & { row: number }>(listSuppressionsSql(query)), query.limit);
+  const { shown, last } = cutPage(
+    all<Suppression & { row: number }>(listSuppressionsSql(query)),
+    query.limit,
+  );
   return { suppressions: shown.map(withoutRow), next: last?.row };
-}
-
-function withoutRow<Row extends { row: number }>(found: Row): Omit<Row, "row"> {
-  const shown: Omit<Row, "row"> & { row?: number } = { ...found };
-  delete shown.row;
-  return shown;
-}
-
-/** @returns the rows of the page, and its last one where another page follows */
-function cut<Row>(rows: readonly Row[], limit: number): { shown: readonly Row[]; last: Row | undefined } {
-  const shown = rows.slice(0, limit);
-  return { shown, last: rows.length > limit ? shown.at(-1) : undefined };
 }
 
 function all<Row>({ text, parameters }: Sql): Row[] {

@@ -2,23 +2,16 @@
 import { randomUUID } from "node:crypto";
 import type { Database, Statement } from "better-sqlite3";
 import type { OutboxEntry } from "../../verification/decider.ts";
-import type { DeliveryKind, DeliveryState } from "../deliveries.ts";
+import type { DeliveryKind } from "../deliveries.ts";
+import { cancelledBy, settlementEntries, type SettledRow as Settled } from "../delivery-rules.ts";
 import type { ClaimedDelivery, Settlement } from "../store.ts";
 import type { DeliveryLog } from "./delivery-log.ts";
 
-/** Why a delivery that somebody cancelled ended. */
-export function cancelledBy(by: string): string {
-  return `cancelled by ${by}`;
-}
-
-interface SettledRow {
+interface SettledRow extends Settled {
   readonly row: number;
   readonly kind: DeliveryKind;
   readonly userId: string;
   readonly codeId: string;
-  readonly attempt: number;
-  readonly state: DeliveryState;
-  readonly problem: string | null;
 }
 
 /** A mail without a code. */
@@ -122,7 +115,8 @@ export class Outbox {
   /** @returns the row, or undefined when the lease is no longer the row's */
   settle(settlement: Settlement, nowMs: number): SettledRow | undefined {
     const settled = this.#move(settlement, nowMs);
-    if (settled !== undefined) this.#note(settled, settlement, nowMs);
+    if (settled === undefined) return undefined;
+    for (const entry of settlementEntries(settled, settlement)) this.#log.add(settled.row, nowMs, entry);
     return settled;
   }
 
@@ -144,24 +138,5 @@ export class Outbox {
         return this.#end.get({ id, lease, state, problem, nowMs, messageId }) as SettledRow | undefined;
       }
     }
-  }
-
-  #note({ row, attempt: number, state, problem }: SettledRow, settlement: Settlement, nowMs: number): void {
-    const { outcome, tried } = settlement;
-    if (tried !== undefined && outcome.state !== "released") {
-      const { startedAtMs, tries } = tried;
-      this.#log.add(row, nowMs, {
-        kind: "attempt",
-        number,
-        startedAtMs,
-        state: outcome.state,
-        ...("problem" in outcome && { problem: outcome.problem }),
-        ...(outcome.state === "retrying" && state === "retrying" && { retryAtMs: outcome.retryAtMs }),
-        tries,
-      });
-      if (state === outcome.state) return;
-    }
-    if (state === "queued" || state === "retrying") return;
-    this.#log.add(row, nowMs, { kind: "ended", state, ...(problem !== null && { problem }) });
   }
 }

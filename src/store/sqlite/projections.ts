@@ -4,7 +4,8 @@ import type { AccessTokenState } from "../../verification/access-token.ts";
 import type { AggregateId } from "../../verification/aggregates.ts";
 import type { AggregateHead } from "../../verification/decider.ts";
 import { accountExists, type ServiceAccountState } from "../../verification/service-account.ts";
-import { exists, type UserState } from "../../verification/user/state.ts";
+import type { UserState } from "../../verification/user/state.ts";
+import { userRowChange } from "../user-row.ts";
 
 export class Projections {
   readonly #upsertUser: Statement;
@@ -44,33 +45,10 @@ export class Projections {
     }
   }
 
-  /** Most events (codes, tries, sent mails) change nothing that lists search; then the row stays as it is. */
   #applyUser(id: string, before: UserState, after: UserState): void {
-    if (!exists(after)) {
-      this.#deleteUser.run(id);
-      return;
-    }
-    const unchanged =
-      before.sequence > 0 &&
-      before.status === after.status &&
-      before.username === after.username &&
-      before.email.address === after.email.address &&
-      JSON.stringify(before.profile) === JSON.stringify(after.profile);
-    if (unchanged) return;
-    const { organizationId, status, username, profile, email, createdAtMs } = after;
-    const { givenName, familyName, nickName, displayName } = profile;
-    this.#upsertUser.run({
-      id,
-      organizationId,
-      status,
-      username,
-      givenName,
-      familyName,
-      nickName,
-      displayName,
-      email: email.address,
-      createdAtMs,
-    });
+    const change = userRowChange(id, before, after);
+    if (change === "gone") this.#deleteUser.run(id);
+    else if (change !== undefined) this.#upsertUser.run(change);
   }
 
   #applyToken(tokenId: string, token: AccessTokenState): void {

@@ -41,12 +41,13 @@ import type {
   SuppressionQuery,
 } from "../deliveries.ts";
 import type { EventPage, EventQuery } from "../event-query.ts";
+import { recordedEvent, type EventRow } from "../event-row.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { openForReading } from "./connection.ts";
 import { DELIVERY_COLUMNS } from "./delivery-list-sql.ts";
 import { prepareTimeline, readTimeline } from "./delivery-log.ts";
-import { EVENT_COLUMNS, recordedEvent, type EventRow } from "./event-rows.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import { EVENT_COLUMNS } from "./event-columns.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { readKeyUses } from "./key-uses.ts";
 import { ListReader } from "./list-reader.ts";

@@ -14,7 +14,6 @@ import {
   type AggregateType,
   type Command,
 } from "../../verification/aggregates.ts";
-import type { Caller } from "../../verification/caller.ts";
 import {
   claimText,
   type AggregateHead,
@@ -30,6 +29,7 @@ import type { OrganizationSettings } from "../../verification/organization-setti
 import type { ServiceAccountState } from "../../verification/service-account.ts";
 import { suppressionText } from "../../verification/suppression.ts";
 import type { UserState } from "../../verification/user/state.ts";
+import { changesUser, recordingOf, removesUser, type Recording } from "../recording.ts";
 import type { CancelRequest, MaintenanceTask } from "../store.ts";
 import { BucketTable } from "./bucket-table.ts";
 import { sqliteCode } from "./connection.ts";
@@ -197,10 +197,10 @@ export class Writer {
     const loaded = this.#load(aggregate, decider.initial);
     const facts = this.#facts(decider.needs(loaded.state, command, env), env.nowMs);
     const decision = decider.decide(loaded.state, facts, command, env);
-    this.#record(aggregate, loaded, decision, env);
-    if (aggregate.type === "user" && decision.events.length > 0 && command.type !== "email.recordSent") {
-      this.#changedUsers.push(aggregate.id);
-    }
+    const recording = recordingOf(aggregate, loaded.state, decision, env);
+    this.#record(aggregate, loaded, recording);
+    this.#recordBeside(aggregate, decision, env);
+    if (changesUser(aggregate, command, recording)) this.#changedUsers.push(aggregate.id);
     return decision.outcome.ok
       ? done(decision.outcome.reply)
       : { kind: "refused", failure: decision.outcome.failure };
@@ -258,40 +258,36 @@ export class Writer {
   #record(
     aggregate: AggregateId,
     loaded: { state: AggregateHead; position: number },
-    decision: Decision<DomainEvent, unknown>,
-    env: Environment,
+    { state, events }: Recording,
   ): void {
-    const { insertEvent, upsertAggregate, takeClaim, releaseClaim } = this.#statements;
-    const decider = deciderOf(aggregate.type);
-    const organizationId = decision.organizationId ?? loaded.state.organizationId;
-    let { state, position: previous } = loaded;
-    for (const event of decision.events) {
-      const place = { sequence: state.sequence + 1, createdAtMs: env.nowMs, organizationId };
-      state = decider.evolve(state, event, place);
+    if (events.length === 0) return;
+    const { insertEvent, upsertAggregate } = this.#statements;
+    let previous = loaded.position;
+    for (const event of events) {
       this.#position += 1;
       insertEvent.run(
         this.#position,
         previous,
         aggregate.type,
         aggregate.id,
-        place.sequence,
+        event.sequence,
         event.type,
         JSON.stringify(event.payload),
-        place.createdAtMs,
-        organizationId,
-        editorOf(env.caller),
-        env.origin?.requestId ?? null,
-        env.origin?.clientAddress ?? null,
+        event.createdAtMs,
+        event.organizationId,
+        event.editor,
+        event.origin?.requestId ?? null,
+        event.origin?.clientAddress ?? null,
       );
-      if (aggregate.type === "user" && event.type === "user.removed") {
-        this.#erasure.note(aggregate.id, env.nowMs);
-      }
+      if (removesUser(event)) this.#erasure.note(aggregate.id, event.createdAtMs);
       previous = this.#position;
     }
-    if (decision.events.length > 0) {
-      upsertAggregate.run(aggregate.type, aggregate.id, previous, JSON.stringify(state));
-      this.#projections.apply(aggregate, loaded.state, state);
-    }
+    upsertAggregate.run(aggregate.type, aggregate.id, previous, JSON.stringify(state));
+    this.#projections.apply(aggregate, loaded.state, state);
+  }
+
+  #recordBeside(aggregate: AggregateId, decision: Decision<DomainEvent, unknown>, env: Environment): void {
+    const { takeClaim, releaseClaim } = this.#statements;
     for (const claim of decision.claims) {
       if (claim.action === "take") takeClaim.run(claim.scope, claim.value, aggregate.id);
       else releaseClaim.run(claim.scope, claim.value, aggregate.id);
@@ -334,10 +330,6 @@ export class Writer {
 
 function done(value: unknown): WriteResult {
   return { kind: "done", value };
-}
-
-function editorOf(caller: Caller): string {
-  return caller.kind === "principal" ? caller.userId : caller.kind;
 }
 
 /** Errors of the file rather than of one statement. */

@@ -25,6 +25,7 @@ import type { UserEvent } from "./events.ts";
 import { subjectClaim, usernameClaim, usernameOf } from "./needs.ts";
 import { replyAfter } from "./reply.ts";
 import { exists, type UserState, type UserStatus } from "./state.ts";
+import { userTextProblem } from "./text-problem.ts";
 
 export type UserDecision = Decision<UserEvent, UserReply>;
 
@@ -66,7 +67,7 @@ function decideAdd(
   if (!email.ok) return refuse(email.failure);
   const username = usernameOf(command);
   if (username === "") return refuse(failure("USERNAME_EMPTY"));
-  const nameProblem = profileProblem(profile);
+  const nameProblem = profileProblem(profile) ?? userTextProblem({ userId, username, profile });
   if (nameProblem !== undefined) return refuse(nameProblem);
   const subject = subjectClaim(userId);
   if (state.status !== "unknown" || facts.claims.has(claimText(subject))) {
@@ -120,6 +121,8 @@ function decideUpdate(
   if (command.username !== undefined) {
     const username = command.username.trim();
     if (username === "") return refuse(failure("USERNAME_EMPTY"));
+    const unfit = userTextProblem({ username });
+    if (unfit !== undefined) return refuse(unfit);
     const holder = facts.claims.get(claimText(usernameClaim(username)));
     if (holder !== undefined && holder !== command.userId) return refuse(failure("USERNAME_TAKEN"));
     if (username !== state.username) {
@@ -131,9 +134,10 @@ function decideUpdate(
     }
   }
   if (command.profile !== undefined) {
-    const nameProblem = profileProblem(command.profile);
+    const { profile } = command;
+    const nameProblem = profileProblem(profile) ?? userTextProblem({ profile });
     if (nameProblem !== undefined) return refuse(nameProblem);
-    const payload = profileChanges(state, command.profile);
+    const payload = profileChanges(state, profile);
     if (Object.keys(payload).length > 0) events.push({ type: "user.human.profile.changed", payload });
   }
   if (command.email === undefined) return accept(replyAfter(state, events, env), { events, claims });

@@ -1,7 +1,8 @@
 // A process with a store, told what to do by the test that started it: see store-process.ts.
-import { SqliteStore } from "../../../src/store/sqlite/sqlite-store.ts";
+import type { Store } from "../../../src/store/store.ts";
 import type { UserQuery } from "../../../src/store/user-query.ts";
 import { FailureError } from "../../../src/verification/failures.ts";
+import { openStoreAt } from "../../support/test-store.ts";
 import { World } from "../world.ts";
 import type { Acknowledgement, Answer, FromChild, Request, ToChild } from "./store-process.ts";
 
@@ -10,7 +11,7 @@ const say = (message: FromChild) => process.send?.(message);
 
 process.on("disconnect", () => process.exit());
 try {
-  const store = await SqliteStore.open({ path });
+  const store = await openStoreAt(path);
   void store.failed.then((error) => say({ kind: "failed", message: error.message }));
   process.on("message", ({ id, request }: ToChild) => {
     void perform(store, request).then((reply) => say({ kind: "reply", id, reply }));
@@ -20,7 +21,7 @@ try {
   say({ kind: "openFailed", message: String(error) });
 }
 
-async function perform(store: SqliteStore, request: Request): Promise<unknown> {
+async function perform(store: Store, request: Request): Promise<unknown> {
   switch (request.do) {
     case "addOrganizations":
       return addOrganizations(store, request);
@@ -43,7 +44,7 @@ async function perform(store: SqliteStore, request: Request): Promise<unknown> {
 }
 
 function addOrganizations(
-  store: SqliteStore,
+  store: Store,
   { ids, linkHosts }: { readonly ids: readonly string[]; readonly linkHosts: readonly string[] },
 ): Promise<Answer[]> {
   const world = new World(store);
@@ -59,7 +60,7 @@ function addOrganizations(
   );
 }
 
-function list(store: SqliteStore): Promise<Answer> {
+function list(store: Store): Promise<Answer> {
   const query: UserQuery = {
     filter: { kind: "all" },
     sort: "userId",

@@ -8,12 +8,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readKeyFile } from "../../../src/store/key-file.ts";
 import { Keyring } from "../../../src/store/keyring.ts";
-import { SqliteStore } from "../../../src/store/sqlite/sqlite-store.ts";
 import type { RecordedEvent } from "../../../src/store/store.ts";
 import { readLog } from "../../contract/history-checker.ts";
 import { Random } from "../../support/random.ts";
 import { RecordingRelay, type RelayPoint, type Transaction } from "../../support/recording-relay.ts";
 import { ServerProcess } from "../../support/spawned-server.ts";
+import { databaseIn, isOnPostgres } from "../../support/test-database.ts";
+import { openStoreIn } from "../../support/test-store.ts";
 import { Ledger, ledgerProblems } from "../ledger.ts";
 import { sideTableProblems } from "../side-tables.ts";
 import type { KillPoint } from "./kill-points.ts";
@@ -186,7 +187,7 @@ class CrashRun {
       isKilled,
       startedMs,
       endedMs: thisMoment().ms,
-      pending: pendingLeftBehind(this.#dataDir),
+      pending: await pendingLeftBehind(this.#dataDir),
       ...(stopped !== undefined && { stopped }),
     });
   }
@@ -303,14 +304,14 @@ class CrashRun {
         await part.reached;
         const fromMs = thisMoment().ms;
         server.signal("SIGSTOP");
-        const waiting = [...pendingNow(this.#dataDir).keys()];
+        const waiting = [...(await pendingNow(this.#dataDir)).keys()];
         part.end();
         server.signal("SIGUSR2");
         this.#clockOffsetMs += CLOCK_JUMP_MS;
         server.signal("SIGCONT");
         const untilMs = thisMoment().ms;
-        await until(() => {
-          const pending = pendingNow(this.#dataDir);
+        await until(async () => {
+          const pending = await pendingNow(this.#dataDir);
           return waiting.every((deliveryId) => !pending.has(deliveryId));
         });
         isOver.abort();
@@ -323,9 +324,12 @@ class CrashRun {
   /** Nothing is between the final dot and the status write. */
   #untilSettled(part: RelayPart): Promise<void> {
     const life = this.#lives.length;
-    return until(() => {
+    return until(async () => {
+      const seen = this.#sightings.size;
       if (part.underWay > 0) return false;
-      const pending = pendingNow(this.#dataDir);
+      const pending = await pendingNow(this.#dataDir);
+      // What came to the relay while the database was read is not among what was read.
+      if (part.underWay > 0 || this.#sightings.size > seen) return false;
       return [...this.#sightings.values()].every(
         (sighting) =>
           sighting.life !== life ||
@@ -338,12 +342,14 @@ class CrashRun {
   async #liveUndisturbed(): Promise<void> {
     this.#part = new RelayPart({});
     const startedMs = thisMoment().ms;
+    // Mails of killed instances are taken over when their leases are over. A lone one, on a file, need not wait for that.
+    if (isOnPostgres) this.#clockOffsetMs += CLOCK_JUMP_MS;
     const server = this.#start();
     try {
       await server.ready();
       await inTime(
         "the last drain",
-        until(() => pendingNow(this.#dataDir).size === 0),
+        until(async () => (await pendingNow(this.#dataDir)).size === 0),
       );
       const { code } = await server.end("SIGTERM");
       if (code !== 0) throw new Error(`the last life ended with ${code}: ${server.complaints}`);
@@ -358,9 +364,8 @@ class CrashRun {
   // --- judgement ----------------------------------------------------------------------------------------------------
 
   async #judge(): Promise<CrashRunResult> {
-    const path = join(this.#dataDir, "countersign.db");
     const keyring = new Keyring((await readKeyFile(join(this.#dataDir, "secret.key"))) ?? []);
-    const store = await SqliteStore.open({ path });
+    const store = await openStoreIn(this.#dataDir);
     let log: readonly RecordedEvent[];
     let recordProblems: readonly string[];
     try {
@@ -369,7 +374,7 @@ class CrashRun {
     } finally {
       await store.close();
     }
-    const rows = readRows(path);
+    const rows = await readRows(this.#dataDir);
     const evidence: MailEvidence = {
       lives: this.#lives,
       handOvers: handOvers(this.#sightings.values(), rows, log, keyring),
@@ -380,7 +385,7 @@ class CrashRun {
     return {
       evidence,
       judgement: judgeMails(evidence),
-      recordProblems: [...recordProblems, ...sideTableProblems(path, log)],
+      recordProblems: [...recordProblems, ...(await sideTableProblems(databaseIn(this.#dataDir), log))],
     };
   }
 }
@@ -402,8 +407,8 @@ async function failureOf(calling: Promise<void>): Promise<never> {
   return new Promise(() => {});
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await sleep(POLL_MS);
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(POLL_MS);
 }
 
 async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {

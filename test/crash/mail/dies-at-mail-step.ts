@@ -4,6 +4,7 @@
  */
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
+import { Client } from "pg";
 
 export type MailStep =
   /** A commit that queued a mail was made, and the main thread is about to hear of it: no caller was answered. */
@@ -58,6 +59,23 @@ function postOrDie(this: Worker, ...values: Parameters<typeof postMessage>): voi
   postMessage.apply(this, values);
 }
 
+type Query = (this: Client, ...values: unknown[]) => unknown;
+const client = Client.prototype as unknown as { query: Query };
+const { query } = client;
+const queueing = new WeakSet<Client>();
+
+/** On PostgreSQL a commit that queued a mail is a COMMIT on a connection that wrote one before. */
+function queryOrDie(this: Client, ...values: unknown[]): unknown {
+  const answer = query.apply(this, values);
+  const { text = "" } = (values[0] ?? {}) as { readonly text?: string };
+  if (text.startsWith("INSERT INTO outbox")) queueing.add(this);
+  if (text !== "COMMIT" || !queueing.delete(this)) return answer;
+  return (answer as Promise<unknown>).then((committed) => {
+    if (isLast()) die();
+    return committed;
+  });
+}
+
 // oxlint-disable-next-line typescript/unbound-method -- called with its socket below
 const write = Socket.prototype.write as (this: Socket, ...values: unknown[]) => boolean;
 
@@ -72,5 +90,6 @@ function writeOrDie(this: Socket, ...values: unknown[]): boolean {
 }
 
 if (step === "commit" || step === "outcome") (Worker.prototype as { emit: Emit }).emit = emitOrDie;
+if (step === "commit") client.query = queryOrDie;
 if (step === "claim") Worker.prototype.postMessage = postOrDie;
 if (step === "half-body") Socket.prototype.write = writeOrDie;

@@ -2,12 +2,12 @@
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openForReading } from "../../../src/store/sqlite/connection.ts";
 import type { TimelineEvent } from "../../../src/store/deliveries.ts";
 import type { Keyring } from "../../../src/store/keyring.ts";
 import type { RecordedEvent } from "../../../src/store/store.ts";
 import { matchesMac, type CodeMac } from "../../../src/verification/code.ts";
 import type { RelayPoint, Transaction } from "../../support/recording-relay.ts";
+import { databaseIn, deserted, isOnPostgres } from "../../support/test-database.ts";
 import type { Note } from "../ledger.ts";
 import type { AnsweredCommand, HandOver, MailRow, UserEvent } from "./mail-checker.ts";
 import type { Answered } from "./mail-callers.ts";
@@ -31,65 +31,56 @@ export function deliveryIdOf({ messageId }: Transaction): string {
   return messageId.slice(1, messageId.indexOf("@"));
 }
 
-function pendingIn(path: string): ReadonlyMap<string, string> {
-  const database = openForReading(path);
-  try {
-    const rows = database
-      .prepare("SELECT delivery_id AS deliveryId, state FROM outbox WHERE due_at_ms IS NOT NULL")
-      .all() as { deliveryId: string; state: string }[];
-    return new Map(rows.map(({ deliveryId, state }) => [deliveryId, state]));
-  } finally {
-    database.close();
-  }
-}
-
 /** The rows that have not come to their end, while the service is at work. */
-export function pendingNow(dataDir: string): ReadonlyMap<string, string> {
-  return pendingIn(join(dataDir, "countersign.db"));
+export async function pendingNow(dataDir: string): Promise<ReadonlyMap<string, string>> {
+  const rows = await databaseIn(dataDir).rows<{ deliveryId: string; state: string }>(
+    `SELECT delivery_id AS "deliveryId", state FROM outbox WHERE due_at_ms IS NOT NULL`,
+  );
+  return new Map(rows.map(({ deliveryId, state }) => [deliveryId, state]));
 }
 
-/** The same of a killed service. A copy is read: the next start has to bring the database itself back in order. */
-export function pendingLeftBehind(dataDir: string): ReadonlyMap<string, string> {
+/** The same of a killed service. Of a file a copy is read: the next start has to bring it back in order by itself. */
+export async function pendingLeftBehind(dataDir: string): Promise<ReadonlyMap<string, string>> {
+  if (isOnPostgres) {
+    await deserted(dataDir);
+    return await pendingNow(dataDir);
+  }
   const copy = mkdtempSync(join(tmpdir(), "countersign-left-"));
   try {
     for (const name of DATABASE_FILES) {
       if (existsSync(join(dataDir, name))) cpSync(join(dataDir, name), join(copy, name));
     }
-    return pendingNow(copy);
+    return await pendingNow(copy);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
 /** The outbox of a service that has stopped. */
-export function readRows(path: string): MailRow[] {
-  const database = openForReading(path);
-  try {
-    const ends = new Map<number, number>();
-    const entries = database.prepare("SELECT outbox_id AS row, event FROM delivery_log").all() as {
-      row: number;
-      event: string;
-    }[];
-    for (const { row, event } of entries) {
-      if (isEnd(JSON.parse(event) as TimelineEvent)) ends.set(row, (ends.get(row) ?? 0) + 1);
-    }
-    const rows = database
-      .prepare(
-        `SELECT id, delivery_id AS deliveryId, code_id AS codeId, user_id AS userId, recipient, state,
-           sealed_code IS NOT NULL AS isSealed FROM outbox`,
-      )
-      .all() as (Omit<MailRow, "isSealed" | "ends"> & { id: number; isSealed: 0 | 1 })[];
-    return rows.map(({ id, isSealed, ...row }) => ({
-      ...row,
-      isSealed: isSealed === 1,
-      ends: ends.get(id) ?? 0,
-    }));
-  } finally {
-    database.close();
+export async function readRows(dataDir: string): Promise<MailRow[]> {
+  const database = databaseIn(dataDir);
+  const ends = new Map<string, number>();
+  const entries = await database.rows<{ row: number | string; event: string }>(
+    `SELECT outbox_id AS "row", event FROM delivery_log`,
+  );
+  for (const { row, event } of entries) {
+    if (!isEnd(JSON.parse(event) as TimelineEvent)) continue;
+    ends.set(String(row), (ends.get(String(row)) ?? 0) + 1);
   }
+  const rows = await database.rows<
+    Omit<MailRow, "isSealed" | "ends"> & { id: number | string; isSealed: 0 | 1 }
+  >(
+    `SELECT id, delivery_id AS "deliveryId", code_id AS "codeId", user_id AS "userId", recipient, state,
+       CASE WHEN sealed_code IS NULL THEN 0 ELSE 1 END AS "isSealed" FROM outbox`,
+  );
+  return rows.map(({ id, isSealed, ...row }) => ({
+    ...row,
+    isSealed: isSealed === 1,
+    ends: ends.get(String(id)) ?? 0,
+  }));
 }
 
-function isEnd(event: TimelineEvent): boolean {
+export function isEnd(event: TimelineEvent): boolean {
   return (event.kind === "attempt" || event.kind === "ended") && ENDS.includes(event.state);
 }
 

@@ -14,6 +14,7 @@ const application: Application = {
   url: "http://127.0.0.1:8080",
   adminTokenPath: "data/admin.token",
   databasePath: "data/countersign.db",
+  databaseKind: "SQLite",
   mailDescription: "dev inbox",
   inboxUrl: "http://127.0.0.1:8080/inbox",
   metricsUrl: undefined,

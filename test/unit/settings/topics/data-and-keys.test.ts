@@ -14,28 +14,11 @@ const KEY = Buffer.alloc(32, 1).toString("base64");
 const OLDER_KEY = Buffer.alloc(32, 0xfe).toString("base64");
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
-test("the database follows the data directory", () => {
-  expect(load({ COUNTERSIGN_DATA_DIR: "/var/lib/x" }).databasePath).toBe("/var/lib/x/countersign.db");
-});
-
-test.each<Parameters<typeof expectTaken>>([
-  ["DATA_DIR", "./a/../b", { dataDir: "b" }],
-  ["DATABASE_URL", "sqlite:x.db", { databasePath: "x.db" }],
-  ["DATABASE_URL", "sqlite:./x y.db", { databasePath: "x y.db" }],
-  ["DATABASE_URL", "sqlite:/var/x.db", { databasePath: "/var/x.db" }],
-  ["DATABASE_URL", "sqlite:///var/x.db", { databasePath: "/var/x.db" }],
-])("%s=%s", expectTaken);
+test.each<Parameters<typeof expectTaken>>([["DATA_DIR", "./a/../b", { dataDir: "b" }]])("%s=%s", expectTaken);
 
 test.each([["DATA_DIR", "a\0b", "has a NUL character"]])("%s=%s is refused", expectRefused);
 
 test.each([
-  ["DATABASE_URL", "postgres://u:p@h/db", "is a PostgreSQL URL, and this version serves SQLite only"],
-  ["DATABASE_URL", "postgresql://h/db", "is a PostgreSQL URL, and this version serves SQLite only"],
-  ["DATABASE_URL", "countersign.db", "is not sqlite:<path>"],
-  ["DATABASE_URL", "sqlite:", "has no path after sqlite:"],
-  ["DATABASE_URL", "sqlite://x.db", "has no path after sqlite:"],
-  ["DATABASE_URL", "sqlite::memory:", "is a database in memory, which cannot keep what it accepted"],
-  ["DATABASE_URL", "sqlite:x.db?mode=ro", "has options: only a path is wanted"],
   ["ADMIN_TOKEN", "0123456789abcdef0123456789abcde", "is shorter than 32 characters"],
   ["ADMIN_TOKEN", `${TOKEN} x`, "has characters other than printable ASCII without spaces"],
   ["SECRET_KEY", "hunter2", "is not 32 bytes in base64 (key 1 of 1)"],

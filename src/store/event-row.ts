@@ -1,12 +1,8 @@
-/** Rows of the event log as the port hands them out. */
-import type { RecordedEvent } from "../store.ts";
+/** Rows of the event log as databases hold them, and as the port hands them out. */
+import type { RecordedEvent } from "./store.ts";
 
-export const EVENT_COLUMNS = `position, aggregate_type AS aggregateType, aggregate_id AS aggregateId, sequence, type,
-  payload, created_at_ms AS createdAtMs, organization_id AS organizationId, editor, request_id AS requestId,
-  client_address AS clientAddress`;
-
-/** A row of `EVENT_COLUMNS`. */
 export interface EventRow extends Omit<RecordedEvent, "payload" | "origin"> {
+  /** JSON. */
   readonly payload: string;
   readonly requestId: string | null;
   readonly clientAddress: string | null;

@@ -1,0 +1,32 @@
+// The PostgreSQL adapter against the suite that every adapter has to pass.
+import { afterAll, beforeAll, jest } from "@jest/globals";
+import { PostgresStore } from "../../src/store/postgres/postgres-store.ts";
+import { TestPostgres } from "../support/postgres-server.ts";
+import { storeContract, type OpenedStore } from "./store-contract.ts";
+
+jest.setTimeout(60_000);
+
+let server: TestPostgres;
+
+beforeAll(async () => {
+  server = await TestPostgres.start();
+});
+
+afterAll(() => server.stop());
+
+storeContract("PostgresStore", async (): Promise<OpenedStore> => {
+  const database = await server.createDatabase();
+  let store = await PostgresStore.open({ server: server.at(database) });
+  return {
+    store,
+    async reopen() {
+      await store.close();
+      store = await PostgresStore.open({ server: server.at(database) });
+      return store;
+    },
+    async dispose() {
+      await store.close();
+      await server.dropDatabase(database);
+    },
+  };
+});
