@@ -123,6 +123,7 @@ describe("rows", () => {
       `row 3 (line 5): email: "***" is no address: missing '@' or angle-addr`,
       "row 4 (line 6): email: is missing; given_name: is missing; family_name: is missing",
       "row 5 (line 7): has 2 fields, and the header 5",
+      "row 6 (line 8): given_name: takes no control characters",
       'row 7 (line 10): has a quote (") within a field that does not begin with one',
       "row 8 (line 11): verified: is not true or false",
       "row 9 (line 12): user_id: is that of a user who is there already with another given_name",
@@ -131,12 +132,12 @@ describe("rows", () => {
       "",
     ]);
     expect(result.code).toBe(3);
-    expect(countsOf(result)).toEqual({ rows: 12, added: 3, alreadyThere: 1, rejected: 8, finished: true });
-    expect(usersIn(application.dataDir, "csv-").toSorted()).toEqual(["csv-1", "csv-4", "csv-8"]);
+    expect(countsOf(result)).toEqual({ rows: 12, added: 2, alreadyThere: 1, rejected: 9, finished: true });
+    expect(usersIn(application.dataDir, "csv-").toSorted()).toEqual(["csv-1", "csv-8"]);
     expect(existsSync(`${path}.import-checkpoint`)).toBe(false);
 
     const again = await run(path);
-    expect(countsOf(again)).toEqual({ rows: 12, added: 0, alreadyThere: 4, rejected: 8, finished: true });
+    expect(countsOf(again)).toEqual({ rows: 12, added: 0, alreadyThere: 3, rejected: 9, finished: true });
   });
 
   test("without ids the same rows are the same users", async () => {

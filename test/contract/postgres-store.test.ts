@@ -14,14 +14,18 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
+/** There is one instance: it looks for others' commits so seldom that no test hears of what it has found. */
+const POLL_INTERVAL_MS = 600_000;
+
 storeContract("PostgresStore", async (): Promise<OpenedStore> => {
   const database = await server.createDatabase();
-  let store = await PostgresStore.open({ server: server.at(database) });
+  const open = () => PostgresStore.open({ server: server.at(database), pollIntervalMs: POLL_INTERVAL_MS });
+  let store = await open();
   return {
     store,
     async reopen() {
       await store.close();
-      store = await PostgresStore.open({ server: server.at(database) });
+      store = await open();
       return store;
     },
     async dispose() {

@@ -31,8 +31,9 @@ export class ClaimRegister {
     return [...this.#leases.keys()].filter((id) => !this.#marked.has(id));
   }
 
+  /** Passes over those of others. */
   mark(deliveryIds: readonly string[]): void {
-    for (const id of deliveryIds) this.#marked.add(id);
+    for (const id of deliveryIds) if (this.#leases.has(id)) this.#marked.add(id);
   }
 
   /** Makes them due for others: this process is about to end. */

@@ -223,6 +223,7 @@ export class PostgresStore implements Store {
       return effect;
     });
     if (failure !== undefined) throw new FailureError(failure);
+    if (cancelRequest !== undefined) this.#claims.mark([cancelRequest.deliveryId]);
     this.#feed.tell({
       ...NOTHING_HAPPENED,
       queuedMail: queuedMail ?? false,

@@ -28,7 +28,7 @@ const ADD_CASES: readonly AddCase[] = [
 const AWKWARD_TEXTS = {
   "quotes and SQL": `x'; DROP TABLE users; --"\`\\`,
   patterns: "100%_?*[a]",
-  "line ends": "a\r\nb\u2028c\td",
+  "line ends that are no control characters": "a\u2028b\u2029c\u00A0d",
   "other scripts": "Ада 愛 🦊 e\u0301",
   "JavaScript's own names": "__proto__",
   "a long text": "long ".repeat(20_000),
