@@ -23,8 +23,18 @@ export function sideTableProblems(path: string, log: readonly RecordedEvent[]): 
     const mails = database
       .prepare("SELECT code_id AS codeId, state, sealed_code IS NOT NULL AS isSealed FROM outbox")
       .all() as OutboxRow[];
+    // As in bucket-table.ts: what the log says last of a counter, and of those that it does not name, what the table says.
     const attempts = database
-      .prepare("SELECT bucket, used FROM buckets WHERE bucket LIKE 'attempts:%'")
+      .prepare(
+        `WITH logged AS (
+           SELECT value ->> 0 AS bucket, value ->> 1 AS used, max(bucket_log.id)
+           FROM bucket_log, json_each(bucket_log.counters) GROUP BY bucket
+         )
+         SELECT bucket, used FROM logged WHERE bucket LIKE 'attempts:%'
+         UNION ALL
+         SELECT bucket, used FROM buckets
+         WHERE bucket LIKE 'attempts:%' AND bucket NOT IN (SELECT bucket FROM logged)`,
+      )
       .all() as { bucket: string; used: number }[];
     return [...mailProblems(mails, log), ...attemptProblems(attempts, log)];
   } finally {
