@@ -14,7 +14,7 @@ interface OutboxRow {
  * Every code that is mailed has its one mail, and a mail is sent exactly when the history says so; every failed try was
  * paid for. Holds for databases without deleted users.
  *
- * @param database which no store has open
+ * @param database which no store has open, but one had since the last write: then counters stand in their table
  * @returns one line for each thing that is wrong
  */
 export async function sideTableProblems(

@@ -59,7 +59,7 @@ export async function moveStore({
     );
   }
   const startedAtMs = begun?.startedAtMs ?? nowMs;
-  const counts = TABLES.map((plan) => source.count(plan, startedAtMs));
+  const counts = TABLES.map((plan) => source.count(plan));
   const allRows = counts.reduce((sum, rows) => sum + rows, 0);
   const isOver = () => signal?.aborted === true;
 
@@ -75,7 +75,7 @@ export async function moveStore({
     for (;;) {
       if (isOver()) return { isFinished: false, rows: {} };
       onProgress?.({ phase: "copying", table: plan.name, rows, allRows });
-      const page = source.page(plan, after, PAGE_ROWS, startedAtMs);
+      const page = source.page(plan, after, pageRowsOf(plan));
       after = keyOf(plan, page.at(-1)) ?? after;
       const state: MoveState = {
         fingerprint,
@@ -83,9 +83,9 @@ export async function moveStore({
         table: plan.name,
         ...(after !== undefined && { after }),
       };
-      await write(target, plan, page, state);
+      await write(target, plan, convert(plan, page, startedAtMs), state);
       rows += page.length;
-      if (page.length < PAGE_ROWS) break;
+      if (page.length < pageRowsOf(plan)) break;
     }
   }
 
@@ -97,13 +97,13 @@ export async function moveStore({
     for (;;) {
       if (isOver()) return { isFinished: false, rows: {} };
       onProgress?.({ phase: "comparing", table: plan.name, rows, allRows });
-      const page = source.page(plan, after, PAGE_ROWS, startedAtMs);
+      const page = source.page(plan, after, pageRowsOf(plan));
       after = keyOf(plan, page.at(-1)) ?? after;
-      const wanted = convert(plan, page);
+      const wanted = convert(plan, page, startedAtMs);
       compare(plan, wanted, await target.find(plan, wanted));
       converted += wanted.length;
       rows += page.length;
-      if (page.length < PAGE_ROWS) break;
+      if (page.length < pageRowsOf(plan)) break;
     }
     const there = await target.count(plan);
     if (there !== converted)
@@ -119,10 +119,9 @@ const ANEW = "Somebody else has written to one of both: empty the target and beg
 async function write(
   target: MoveTarget,
   plan: TablePlan,
-  page: readonly Row[],
+  rows: readonly Row[],
   state: MoveState,
 ): Promise<void> {
-  const rows = convert(plan, page);
   const bad = rows.find((row) => Object.values(row).some(isNotStorable));
   if (bad !== undefined) {
     const key = JSON.stringify(keyOf(plan, bad));
@@ -133,12 +132,19 @@ async function write(
   await target.write(plan, rows, state);
 }
 
-function convert({ columns, convert: conversion = (row) => row }: TablePlan, page: readonly Row[]): Row[] {
-  return page.flatMap((read) => {
-    const row = conversion(read);
-    if (row === undefined) return [];
-    return [Object.fromEntries(Object.keys(columns).map((column) => [column, row[column] ?? null]))];
-  });
+function pageRowsOf({ pageRows = PAGE_ROWS }: TablePlan): number {
+  return pageRows;
+}
+
+function convert(
+  { columns, convert: conversion }: TablePlan,
+  page: readonly Row[],
+  startedAtMs: number,
+): Row[] {
+  const rows = conversion === undefined ? page : page.flatMap((read) => conversion(read, startedAtMs));
+  return rows.map((row) =>
+    Object.fromEntries(Object.keys(columns).map((column) => [column, row[column] ?? null])),
+  );
 }
 
 function isNotStorable(cell: Cell): boolean {

@@ -1,6 +1,7 @@
 /** The SQLite database that is moved: held under its lock, so that no service changes it meanwhile. */
 import type { Database } from "better-sqlite3";
 import { existsSync } from "node:fs";
+import { BucketTable } from "../sqlite/bucket-table.ts";
 import { openForWriting } from "../sqlite/connection.ts";
 import { acquireLock, type Lock } from "../sqlite/lock.ts";
 import { migrate } from "../sqlite/schema.ts";
@@ -23,6 +24,8 @@ export class MoveSource {
     try {
       const database = openForWriting(path);
       migrate(database);
+      // Brings the counters that stand in its log into the table.
+      new BucketTable(database);
       return new MoveSource(database, lock);
     } catch (error) {
       lock.release();
@@ -46,21 +49,20 @@ export class MoveSource {
     return (row as { position: number }).position;
   }
 
-  count(plan: TablePlan, startedAtMs: number): number {
+  count(plan: TablePlan): number {
     const statement = this.#database.prepare(`SELECT count(*) AS rows FROM ${sourceOf(plan)}`);
-    return (statement.get(parametersOf(plan, startedAtMs)) as { rows: number }).rows;
+    return (statement.get() as { rows: number }).rows;
   }
 
   /** The rows after the one with this key, in order. */
-  page(plan: TablePlan, after: readonly Cell[] | undefined, limit: number, startedAtMs: number): Row[] {
+  page(plan: TablePlan, after: readonly Cell[] | undefined, limit: number): Row[] {
     const key = plan.key.join(", ");
-    const places = plan.key.map((_, index) => `:after${index}`).join(", ");
+    const places = plan.key.map(() => "?").join(", ");
     const where = after === undefined ? "" : `WHERE (${key}) > (${places})`;
     const statement = this.#database.prepare(
       `SELECT * FROM ${sourceOf(plan)} ${where} ORDER BY ${key} LIMIT ${limit}`,
     );
-    const values = Object.fromEntries((after ?? []).map((cell, index) => [`after${index}`, cell]));
-    return statement.all({ ...parametersOf(plan, startedAtMs), ...values }) as Row[];
+    return statement.all(...(after ?? [])) as Row[];
   }
 
   close(): void {
@@ -71,8 +73,4 @@ export class MoveSource {
 
 function sourceOf({ name, from = name }: TablePlan): string {
   return from;
-}
-
-function parametersOf({ from = "" }: TablePlan, startedAtMs: number): Record<string, number> {
-  return from.includes(":startedAtMs") ? { startedAtMs } : {};
 }

@@ -6,6 +6,7 @@
  */
 import type { OrganizationState } from "../../verification/organization.ts";
 import { accountExists, type ServiceAccountState } from "../../verification/service-account.ts";
+import { repliesIn } from "../sqlite/reply-table.ts";
 
 export type Cell = string | number | null;
 export type Row = Readonly<Record<string, Cell>>;
@@ -14,15 +15,17 @@ export type ColumnType = "TEXT" | "BIGINT";
 export interface TablePlan {
   /** In the target. */
   readonly name: string;
-  /** What is read, where that is not the table of the same name. May use `:startedAtMs`. */
+  /** What is read, where that is not the table of the same name. */
   readonly from?: string;
   /** Unique and indexed in the source, and the order of reading. */
   readonly key: readonly string[];
   /** Unique in the target. Default: the key of the source. */
   readonly targetKey?: readonly string[];
   readonly columns: Readonly<Record<string, ColumnType>>;
-  /** Makes a row of the target. Default: the row as it is. @returns undefined for one that the target does not have */
-  readonly convert?: (row: Row) => Row | undefined;
+  /** Rows that are read at a time. Default: 2,000. */
+  readonly pageRows?: number;
+  /** Makes rows of the target, or none. Default: the row as it is. */
+  readonly convert?: (row: Row, startedAtMs: number) => readonly Row[];
   /** The target numbers its rows in this column, and goes on after the highest. */
   readonly identity?: string;
 }
@@ -69,10 +72,9 @@ export const TABLES: readonly TablePlan[] = [
       created_at_ms: "BIGINT",
       ...Object.fromEntries(FOLDED.map((column) => [`${column}_folded`, "TEXT" as const])),
     },
-    convert: (row) => ({
-      ...row,
-      ...Object.fromEntries(FOLDED.map((column) => [`${column}_folded`, folded(row[column])])),
-    }),
+    convert: (row) => [
+      { ...row, ...Object.fromEntries(FOLDED.map((column) => [`${column}_folded`, folded(row[column])])) },
+    ],
   },
   {
     name: "organizations",
@@ -81,7 +83,7 @@ export const TABLES: readonly TablePlan[] = [
     columns: { id: "TEXT", name_folded: "TEXT" },
     convert: ({ id = null, state }) => {
       const { name } = JSON.parse(String(state)) as OrganizationState;
-      return { id, name_folded: name.toLowerCase() };
+      return [{ id, name_folded: name.toLowerCase() }];
     },
   },
   {
@@ -91,9 +93,9 @@ export const TABLES: readonly TablePlan[] = [
     columns: { id: "TEXT", organization_id: "TEXT", username_folded: "TEXT" },
     convert: ({ id = null, state }) => {
       const account = JSON.parse(String(state)) as ServiceAccountState;
-      if (!accountExists(account)) return undefined;
+      if (!accountExists(account)) return [];
       const { organizationId, username } = account;
-      return { id, organization_id: organizationId, username_folded: username.toLowerCase() };
+      return [{ id, organization_id: organizationId, username_folded: username.toLowerCase() }];
     },
   },
   {
@@ -125,10 +127,23 @@ export const TABLES: readonly TablePlan[] = [
   },
   {
     name: "kept_replies",
-    // Of those with one key only the last can still be alive.
-    from: "(SELECT * FROM kept_replies WHERE expires_at_ms > :startedAtMs)",
+    from: "reply_batches",
     key: ["id"],
     targetKey: ["scope"],
+    // A batch holds up to a few hundred.
+    pageRows: 50,
+    // Of those with one scope only the last can still be alive.
+    convert: ({ replies }, startedAtMs) =>
+      repliesIn(String(replies))
+        .filter(({ expiresAtMs }) => expiresAtMs > startedAtMs)
+        .map(({ scope, fingerprint, userId, details, sealedCode, expiresAtMs }) => ({
+          scope,
+          fingerprint,
+          user_id: userId,
+          details: JSON.stringify(details),
+          sealed_code: sealedCode ?? null,
+          expires_at_ms: expiresAtMs,
+        })),
     columns: {
       scope: "TEXT",
       fingerprint: "TEXT",
@@ -166,7 +181,7 @@ export const TABLES: readonly TablePlan[] = [
       message_id: "TEXT",
       cancel_requested_by: "TEXT",
     },
-    convert: (row) => ({ ...row, recipient_folded: folded(row["recipient"]) }),
+    convert: (row) => [{ ...row, recipient_folded: folded(row["recipient"]) }],
   },
   {
     name: "delivery_log",

@@ -2,97 +2,139 @@
  * Answers of calls with an Idempotency-Key, kept so that the same call gets the same answer.
  *
  * Scopes are digests, so an index over them is written in no order: each entry changes a page of its own, and a page is
- * what a commit pays for. So answers are appended in the order in which they come, and their index lags behind: what is
- * not in it yet stands in `recent_replies`, a table in memory, which rolls back with the transaction like all others.
- * Once that has RECENT_REPLIES entries, all of them move into the index at once, in the order of the index, many to a
- * page. A start puts the answers that are younger than the index back into memory.
+ * what a commit pays for. So the answers of a batch are appended as one row of `reply_batches`, right before the commit,
+ * and their index lags behind: what is not in it yet stands in memory. Once that has RECENT_REPLIES entries, all of them
+ * move into the index at once, in the order of the index, many to a page. A start puts the answers that are younger than
+ * the index back into memory. A row for each answer, with those that are not indexed in a table in memory, takes two and
+ * a half times as long.
+ *
+ * The writer calls begin(), keep(), drop() and committed() as BatchMemory says, and write() as the last thing before the
+ * commit.
  */
 import type { Database, Statement } from "better-sqlite3";
 import type { KeptReply, ReplyToKeep } from "../../verification/decider.ts";
-import type { Details } from "../../verification/user/commands.ts";
+import { BatchMemory } from "./batch-memory.ts";
 
 /** Moved within one transaction, in a few milliseconds. */
 const RECENT_REPLIES = 2_048;
-/** So many are removed in one go, in a few milliseconds: calls wait for the transaction meanwhile. */
+/** About so many are removed in one go, in a few milliseconds: calls wait for the transaction meanwhile. */
 const PRUNED_AT_A_TIME = 1_000;
 /** Characters of a scope that the index holds, 60 bits of a digest. Scopes that share them are told apart by the row. */
 const INDEXED_CHARACTERS = 10;
 
 const INDEXED_THROUGH = "replies indexed through";
 
+interface PlacedReply {
+  readonly reply: ReplyToKeep;
+  /** The row of `reply_batches` that holds it. */
+  readonly batchId: number;
+}
+
 interface Row {
-  readonly fingerprint: string;
-  readonly userId: string;
-  readonly details: string;
-  readonly sealedCode: string | null;
+  readonly id: number;
+  readonly expiresAtMs: number;
+  readonly replies: string;
 }
 
 export class ReplyTable {
   readonly #statements: ReturnType<typeof prepare>;
-  /** Also counts entries of transactions that were rolled back. */
-  #recent: number;
-  /** Above every id that the index may hold, also where that answer is gone. */
-  #nextId: number;
+  readonly #memory = new BatchMemory<PlacedReply>();
+  /** Of the batch that runs: above every id that the index may hold, also where the answers are gone. */
+  #batchId: number;
+  #isIndexing = false;
 
   constructor(database: Database) {
-    database.exec(
-      `CREATE TEMP TABLE recent_replies (
-         scope_start TEXT NOT NULL, reply_id INTEGER NOT NULL, PRIMARY KEY (scope_start, reply_id)
-       ) WITHOUT ROWID`,
-    );
     this.#statements = prepare(database);
-    this.#recent = this.#statements.restoreRecent.run(INDEXED_THROUGH).changes;
-    this.#nextId = (this.#statements.nextId.get(INDEXED_THROUGH) as { id: number }).id;
+    for (const { id, replies } of this.#statements.unindexed.iterate(INDEXED_THROUGH) as Iterable<Row>) {
+      for (const reply of repliesIn(replies)) this.#memory.set(reply.scope, { reply, batchId: id });
+    }
+    this.#memory.committed();
+    this.#batchId = this.#statements.nextId.get(INDEXED_THROUGH) as number;
+  }
+
+  begin(): void {
+    this.#memory.begin();
+    this.#isIndexing = false;
   }
 
   /** The answer under the scope, unless it is over. */
   find(scope: string, nowMs: number): KeptReply | undefined {
+    const recent = this.#memory.find(scope)?.reply;
+    if (recent !== undefined && recent.expiresAtMs > nowMs) return recent;
     const { lookUp, select } = this.#statements;
-    const start = startOf(scope);
-    for (const id of lookUp.all(start, start) as number[]) {
-      const row = select.get(id, scope, nowMs) as Row | undefined;
-      if (row !== undefined) return { ...row, details: JSON.parse(row.details) as Details };
+    for (const id of lookUp.all(startOf(scope)) as number[]) {
+      const replies = select.get(id) as string | undefined;
+      const found = repliesIn(replies ?? "[]").find(
+        (reply) => reply.scope === scope && reply.expiresAtMs > nowMs,
+      );
+      if (found !== undefined) return found;
     }
     return undefined;
   }
 
   /** @param reply under a scope without an answer, or with one that is over */
-  keep(reply: ReplyToKeep): void {
-    const { insert, insertRecent } = this.#statements;
-    const start = startOf(reply.scope);
-    const id = this.#nextId++;
-    const { scope, fingerprint, userId, details, sealedCode, expiresAtMs } = reply;
-    insert.run(id, start, scope, fingerprint, userId, JSON.stringify(details), sealedCode, expiresAtMs);
-    insertRecent.run(start, id);
-    this.#recent += 1;
-    if (this.#recent >= RECENT_REPLIES) this.#indexRecent();
+  add(reply: ReplyToKeep): void {
+    this.#memory.set(reply.scope, { reply, batchId: this.#batchId });
+  }
+
+  keep(): void {
+    this.#memory.keep();
+  }
+
+  drop(): void {
+    this.#memory.drop();
+  }
+
+  write(): void {
+    const given = this.#memory.changed();
+    if (given.size === 0) return;
+    const replies = Array.from(given.values(), ({ reply }) => reply);
+    const expiresAtMs = Math.max(...replies.map((reply) => reply.expiresAtMs));
+    this.#statements.insert.run(this.#batchId, expiresAtMs, JSON.stringify(replies));
+    this.#isIndexing = this.#memory.all().size >= RECENT_REPLIES;
+    if (this.#isIndexing) this.#indexAll();
+    this.#batchId += 1;
+  }
+
+  committed(): void {
+    this.#memory.committed();
+    if (this.#isIndexing) this.#memory.clear();
   }
 
   /** Removes some that are over. @returns whether there may be more */
   prune(nowMs: number): boolean {
-    const { oldest, unindex, forgetRecent, remove } = this.#statements;
-    const rows = oldest.all() as { id: number; start: string; expiresAtMs: number }[];
-    const first = rows.findIndex(({ expiresAtMs }) => expiresAtMs > nowMs);
-    const over = first === -1 ? rows : rows.slice(0, first);
-    for (const { id, start } of over) {
-      if (unindex.run(start, id).changes === 0) forgetRecent.run(start, id);
+    const { oldest, unindex, remove } = this.#statements;
+    const over: Row[] = [];
+    let removed = 0;
+    for (const row of oldest.iterate() as Iterable<Row>) {
+      if (row.expiresAtMs > nowMs || removed >= PRUNED_AT_A_TIME) break;
+      over.push(row);
+      removed += repliesIn(row.replies).length;
     }
-    const last = over.at(-1);
-    if (last !== undefined) remove.run(last.id);
-    return over.length === PRUNED_AT_A_TIME;
+    for (const { id, replies } of over) {
+      for (const { scope } of repliesIn(replies)) {
+        const isIndexed = unindex.run(startOf(scope), id).changes > 0;
+        if (!isIndexed && this.#memory.find(scope)?.batchId === id) this.#memory.delete(scope);
+      }
+      remove.run(id);
+    }
+    return removed >= PRUNED_AT_A_TIME;
   }
 
-  #indexRecent(): void {
-    const { indexRecent, rememberIndexed, clearRecent } = this.#statements;
-    indexRecent.run();
-    rememberIndexed.run(INDEXED_THROUGH);
-    clearRecent.run();
-    this.#recent = 0;
+  #indexAll(): void {
+    const entries = Array.from(this.#memory.all(), ([scope, { batchId }]) => [startOf(scope), batchId]);
+    this.#statements.index.run(JSON.stringify(entries));
+    this.#statements.rememberIndexed.run(INDEXED_THROUGH, this.#batchId);
   }
 }
 
 function startOf(scope: string): string {
   return scope.slice(0, INDEXED_CHARACTERS);
+}
+
+/** The answers that a row of `reply_batches` holds. */
+export function repliesIn(json: string): ReplyToKeep[] {
+  return JSON.parse(json) as ReplyToKeep[];
 }
 
 function prepare(
@@ -101,57 +143,37 @@ function prepare(
   | "lookUp"
   | "select"
   | "insert"
-  | "insertRecent"
-  | "indexRecent"
+  | "index"
   | "rememberIndexed"
-  | "clearRecent"
-  | "restoreRecent"
+  | "unindexed"
   | "nextId"
   | "oldest"
   | "unindex"
-  | "forgetRecent"
   | "remove",
   Statement
 > {
   const sql = (text: string) => database.prepare(text);
   return {
-    lookUp: sql(
-      `SELECT reply_id FROM recent_replies WHERE scope_start = ?
-       UNION ALL SELECT reply_id FROM reply_index WHERE scope_start = ?`,
-    ).pluck(),
-    select: sql(
-      `SELECT fingerprint, user_id AS userId, details, sealed_code AS sealedCode FROM kept_replies
-       WHERE id = ? AND scope = ? AND expires_at_ms > ?`,
-    ),
-    insert: sql(
-      `INSERT INTO kept_replies (id, scope_start, scope, fingerprint, user_id, details, sealed_code, expires_at_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    insertRecent: sql("INSERT INTO recent_replies (scope_start, reply_id) VALUES (?, ?)"),
-    indexRecent: sql(
-      `INSERT INTO reply_index (scope_start, reply_id)
-       SELECT scope_start, reply_id FROM recent_replies ORDER BY scope_start, reply_id`,
+    lookUp: sql("SELECT batch_id FROM reply_index WHERE scope_start = ?").pluck(),
+    select: sql("SELECT replies FROM reply_batches WHERE id = ?").pluck(),
+    insert: sql("INSERT INTO reply_batches (id, expires_at_ms, replies) VALUES (?, ?, ?)"),
+    index: sql(
+      `INSERT INTO reply_index (scope_start, batch_id)
+       SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true ORDER BY 1, 2 ON CONFLICT DO NOTHING`,
     ),
     rememberIndexed: sql(
-      `INSERT INTO metadata (key, value) SELECT ?, max(reply_id) FROM recent_replies WHERE true
-       ON CONFLICT DO UPDATE SET value = excluded.value`,
+      "INSERT INTO metadata (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     ),
-    clearRecent: sql("DELETE FROM recent_replies"),
-    restoreRecent: sql(
-      `INSERT INTO recent_replies (scope_start, reply_id)
-       SELECT scope_start, id FROM kept_replies
-       WHERE id > coalesce((SELECT CAST(value AS INTEGER) FROM metadata WHERE key = ?), 0)`,
+    unindexed: sql(
+      `SELECT id, expires_at_ms AS expiresAtMs, replies FROM reply_batches
+       WHERE id > coalesce((SELECT CAST(value AS INTEGER) FROM metadata WHERE key = ?), 0) ORDER BY id`,
     ),
     nextId: sql(
-      `SELECT 1 + max(coalesce((SELECT max(id) FROM kept_replies), 0),
-                      coalesce((SELECT CAST(value AS INTEGER) FROM metadata WHERE key = ?), 0)) AS id`,
-    ),
-    oldest: sql(
-      `SELECT id, scope_start AS start, expires_at_ms AS expiresAtMs FROM kept_replies
-       ORDER BY id LIMIT ${PRUNED_AT_A_TIME}`,
-    ),
-    unindex: sql("DELETE FROM reply_index WHERE scope_start = ? AND reply_id = ?"),
-    forgetRecent: sql("DELETE FROM recent_replies WHERE scope_start = ? AND reply_id = ?"),
-    remove: sql("DELETE FROM kept_replies WHERE id <= ?"),
+      `SELECT 1 + max(coalesce((SELECT max(id) FROM reply_batches), 0),
+                      coalesce((SELECT CAST(value AS INTEGER) FROM metadata WHERE key = ?), 0))`,
+    ).pluck(),
+    oldest: sql("SELECT id, expires_at_ms AS expiresAtMs, replies FROM reply_batches ORDER BY id"),
+    unindex: sql("DELETE FROM reply_index WHERE scope_start = ? AND batch_id = ?"),
+    remove: sql("DELETE FROM reply_batches WHERE id = ?"),
   };
 }

@@ -5,8 +5,10 @@
  *   aggregate, newest to oldest, so that one aggregate's history is read by point look-ups.
  * - `aggregates` holds the snapshot that commands load. `users` repeats what lists search; it changes only when that does.
  * - `delivery_log` is the timeline of an outbox row, an entry for each attempt; `event` is a TimelineEvent of the port.
- * - `kept_replies` are the answers of calls that may be sent again, in the order in which they were given (see
- *   verification/user/idempotency.ts); `reply_index` finds them, see reply-table.ts.
+ * - `buckets` are the counters; `bucket_log` holds what was raised since they were written last, see bucket-table.ts.
+ * - `reply_batches` are the answers of calls that may be sent again, in the order in which they were given (see
+ *   verification/user/idempotency.ts); `reply_index` finds them, see reply-table.ts; the view `kept_replies` shows them
+ *   one by one.
  * - `access_tokens` finds tokens by their hash; when one was used last stands here alone, it is no event.
  * - `erasures` are the deleted users whose personal data is still there, see erasure.ts.
  * - `outbox_due` covers pending rows only, so it stays as small as the backlog; with the state in it they are counted
@@ -215,6 +217,27 @@ const MIGRATIONS: readonly string[] = [
     reply_id    INTEGER NOT NULL,
     PRIMARY KEY (scope_start, reply_id)
   ) WITHOUT ROWID, STRICT;
+  `,
+  // What a batch raises of the counters is one row, and so are the answers that it keeps. Answers of before become
+  // batches of one.
+  `
+  CREATE TABLE bucket_log (id INTEGER PRIMARY KEY, counters TEXT NOT NULL) STRICT;
+
+  CREATE TABLE reply_batches (
+    id            INTEGER PRIMARY KEY,
+    expires_at_ms INTEGER NOT NULL,
+    replies       TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO reply_batches (id, expires_at_ms, replies)
+    SELECT id, expires_at_ms, json_array(json_object('scope', scope, 'fingerprint', fingerprint, 'userId', user_id,
+      'details', json(details), 'sealedCode', sealed_code, 'expiresAtMs', expires_at_ms)) FROM kept_replies;
+  DROP TABLE kept_replies;
+  ALTER TABLE reply_index RENAME COLUMN reply_id TO batch_id;
+
+  CREATE VIEW kept_replies AS
+    SELECT value ->> '$.scope' AS scope, value ->> '$.userId' AS user_id, value ->> '$.sealedCode' AS sealed_code,
+      value ->> '$.expiresAtMs' AS expires_at_ms
+    FROM reply_batches, json_each(reply_batches.replies);
   `,
 ];
 

@@ -89,13 +89,17 @@ export class Writer {
     this.#cancelRequests = [];
     this.#erasedMails = false;
     this.#buckets.begin();
+    this.#replies.begin();
     let committing = false;
     try {
       begin.run();
       const results = tasks.map((task) => this.#attempt(task));
       this.#buckets.write();
+      this.#replies.write();
       committing = true;
       commit.run();
+      this.#buckets.committed();
+      this.#replies.committed();
       this.#erasure.cleanUp();
       return {
         kind: "committed",
@@ -133,9 +137,11 @@ export class Writer {
       const result = this.#perform(task);
       release.run();
       this.#buckets.keep();
+      this.#replies.keep();
       return result;
     } catch (error) {
       this.#buckets.drop();
+      this.#replies.drop();
       if (isFileError(error) || !this.#database.inTransaction) throw error;
       rollbackTo.run();
       release.run();
@@ -297,7 +303,7 @@ export class Writer {
       this.#outbox.add(entry, env.nowMs);
       this.#queuedMail = true;
     }
-    if (decision.keep !== undefined) this.#replies.keep(decision.keep);
+    if (decision.keep !== undefined) this.#replies.add(decision.keep);
   }
 
   #changeDelivery({ change, nowMs }: Extract<WriteTask, { kind: "changeDelivery" }>): WriteResult {

