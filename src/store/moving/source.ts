@@ -1,7 +1,7 @@
 /** The SQLite database that is moved: held under its lock, so that no service changes it meanwhile. */
 import type { Database } from "better-sqlite3";
 import { existsSync } from "node:fs";
-import { BucketTable } from "../sqlite/bucket-table.ts";
+import { moveLoggedCounters } from "../sqlite/bucket-table.ts";
 import { openForWriting } from "../sqlite/connection.ts";
 import { acquireLock, type Lock } from "../sqlite/lock.ts";
 import { migrate } from "../sqlite/schema.ts";
@@ -24,8 +24,7 @@ export class MoveSource {
     try {
       const database = openForWriting(path);
       migrate(database);
-      // Brings the counters that stand in its log into the table.
-      new BucketTable(database);
+      moveLoggedCounters(database);
       return new MoveSource(database, lock);
     } catch (error) {
       lock.release();

@@ -35,8 +35,7 @@ export class BucketTable {
 
   constructor(database: Database) {
     this.#statements = prepare(database);
-    const logged = readLogged(database);
-    if (logged.size > 0) database.transaction(() => this.#move(logged))();
+    moveLoggedCounters(database);
   }
 
   begin(): void {
@@ -69,7 +68,7 @@ export class BucketTable {
     const raised = this.#memory.changed();
     this.#logged += raised.size;
     this.#isMoving = this.#isMoveAsked || this.#logged >= MOVED_TOGETHER;
-    if (this.#isMoving) this.#move(this.#memory.all());
+    if (this.#isMoving) move(this.#statements, this.#memory.all());
     else if (raised.size > 0) this.#statements.log.run(toJson(raised));
   }
 
@@ -107,11 +106,20 @@ export class BucketTable {
     this.#read.set(bucket, row);
     return row;
   }
+}
 
-  #move(counters: ReadonlyMap<string, BucketUse>): void {
-    this.#statements.upsertAll.run(toJson(counters));
-    this.#statements.clearLog.run();
-  }
+/** What a process that ended has left in the log moves into the table. */
+export function moveLoggedCounters(database: Database): void {
+  const counters = readLogged(database);
+  if (counters.size > 0) database.transaction(() => move(prepare(database), counters))();
+}
+
+function move(
+  { upsertAll, clearLog }: ReturnType<typeof prepare>,
+  counters: ReadonlyMap<string, BucketUse>,
+): void {
+  upsertAll.run(toJson(counters));
+  clearLog.run();
 }
 
 /** The counters in the log, as they stand now. */
