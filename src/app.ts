@@ -32,7 +32,7 @@ import type { ServiceTable } from "./rpc/service-table.ts";
 import { SendLimitWatch } from "./rpc/send-limit-watch.ts";
 import { createServices } from "./rpc/services.ts";
 import { EnvironmentFactory } from "./store/environment-factory.ts";
-import { ErasureSchedule } from "./store/erasure-schedule.ts";
+import { Housekeeping } from "./store/housekeeping.ts";
 import { IdentifierFactory } from "./store/identifiers.ts";
 import { adoptKeyring, fitsKeyring, makeKeyFile, readKeyFile, storedKeyId } from "./store/key-file.ts";
 import { Keyring } from "./store/keyring.ts";
@@ -57,7 +57,6 @@ import { PAGE_LOCALES } from "./web/verify/page-locales.ts";
 
 /** Wrong tries of all clients together, per try that one client has. */
 const ATTEMPTS_IN_ALL_FACTOR = 10;
-const MAINTENANCE_INTERVAL_MS = 10 * 60_000;
 
 export interface Application {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
@@ -232,25 +231,25 @@ async function run(parts: Parts): Promise<Application> {
   listener.serve(handler);
   dispatcher.start();
   tokenUses.start();
-  const maintenance = setInterval(() => {
-    const nowMs = sources.nowMs();
-    for (const kind of ["pruneBuckets", "pruneReplies"] as const) {
-      store.maintain({ kind, nowMs }).catch((error: unknown) => {
-        logger.warn({ err: error }, "maintenance failed");
-      });
-    }
-  }, MAINTENANCE_INTERVAL_MS).unref();
-
-  const { eraseAfterMs } = config;
-  const erasure =
-    eraseAfterMs === "never" ? undefined : new ErasureSchedule({ store, eraseAfterMs, ...sources, logger });
-  erasure?.start();
+  const housekeeping = new Housekeeping({
+    store,
+    retention: {
+      deliveriesMs: config.deliveryRetentionMs,
+      eventsMs: config.eventRetentionMs,
+      eraseAfterMs: config.eraseAfterMs,
+    },
+    ...sources,
+    logger,
+  });
+  housekeeping.start();
   if (useDevInbox) {
     store.committed(({ erasedMails }) => {
       if (erasedMails !== true) return;
       inbox
-        .dropErased()
-        .catch((error: unknown) => logger.warn({ err: error }, "the dev inbox shows erased mails"));
+        .dropRemoved()
+        .catch((error: unknown) =>
+          logger.warn({ err: error }, "the dev inbox shows mails that were removed"),
+        );
     });
   }
 
@@ -260,8 +259,7 @@ async function run(parts: Parts): Promise<Application> {
     handler.endWatches();
     inbox.close();
     logos.close();
-    clearInterval(maintenance);
-    erasure?.stop();
+    housekeeping.stop();
     // One grace for both: nothing that a call does waits for a mail.
     await Promise.all([
       listener.close(config.shutdownGraceMs, () => handler.endStreams()),

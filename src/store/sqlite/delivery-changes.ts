@@ -141,8 +141,8 @@ export class DeliveryChanges {
       this.#bounce.run({ row: row.row, problem: `came back${words === "" ? "" : `: ${words}`}` });
     }
     if (bounce.suppresses) {
-      const { organizationId, recipient: address } = row;
-      suppressions.add({ organizationId, address, ...bounce, deliveryId, createdAtMs: nowMs });
+      const { organizationId, recipient: address, userId } = row;
+      suppressions.add({ organizationId, address, ...bounce, deliveryId, createdAtMs: nowMs }, userId);
     }
     return {};
   }
