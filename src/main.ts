@@ -1,6 +1,7 @@
 /** argv -> command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; docs/cli.md has the others. */
 import { Command, CommanderError } from "commander";
 import { defineAccount } from "./cli/account.ts";
+import { defineBackup } from "./cli/backup.ts";
 import { defineEvent } from "./cli/event.ts";
 import { defineMail } from "./cli/mail.ts";
 import { defineKeys } from "./cli/keys.ts";
@@ -46,6 +47,7 @@ export function createProgram(end: (exitCode: number) => void): Command {
     .showHelpAfterError("(--help lists what there is)");
   defineServe(program, { version, end });
   defineKeys(program, { end });
+  defineBackup(program, { end });
   defineUser(program, { end });
   defineMail(program, { end });
   defineEvent(program, { end });
