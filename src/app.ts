@@ -318,8 +318,10 @@ async function loadCertificate(files: TlsFiles, logger: Logger): Promise<Certifi
 /**
  * Where mail goes. Without a relay or provider it goes to the dev inbox, which shows codes: on its own only where nobody
  * else can look.
+ *
+ * @throws StartError where mail has nowhere to go
  */
-function chooseMailRoute({ devInbox, smtpServers, mailWebhook, listen }: Config): MailRoute {
+export function chooseMailRoute({ devInbox, smtpServers, mailWebhook, listen }: Config): MailRoute {
   const elsewhere =
     smtpServers.length > 0 ? "SMTP_URL" : mailWebhook === undefined ? undefined : "MAIL_WEBHOOK_URL";
   if (devInbox === true && elsewhere !== undefined) {

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { defineAccount } from "./cli/account.ts";
 import { defineBackup } from "./cli/backup.ts";
+import { defineDoctor } from "./cli/doctor.ts";
 import { defineEvent } from "./cli/event.ts";
 import { defineMail } from "./cli/mail.ts";
 import { defineKeys } from "./cli/keys.ts";
@@ -48,6 +49,7 @@ export function createProgram(end: (exitCode: number) => void): Command {
   defineServe(program, { version, end });
   defineKeys(program, { end });
   defineBackup(program, { end });
+  defineDoctor(program, { end });
   defineUser(program, { end });
   defineMail(program, { end });
   defineEvent(program, { end });

@@ -61,10 +61,10 @@ test("a service on the copy has every event up to one moment, all that was answe
   const server = new ServerProcess({ dataDir });
   const service = new Service(await server.ready(), dataDir);
   const answered: string[] = [];
-  let isOver = false;
+  const end = new AbortController();
   const load = Promise.all(
     Array.from({ length: CALLERS }, async (_, caller) => {
-      for (let count = 0; !isOver; count++) {
+      for (let count = 0; !end.signal.aborted; count++) {
         const userId = `user-${caller}-${count}`;
         await service.addUser(userId);
         answered.push(userId);
@@ -80,7 +80,7 @@ test("a service on the copy has every event up to one moment, all that was answe
   expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("checking the copy") });
   const meanwhile = answered.length - before.length;
   expect(meanwhile).toBeGreaterThan(0);
-  isOver = true;
+  end.abort();
   await load;
   const events = await service.events();
   await server.end("SIGTERM");

@@ -43,9 +43,9 @@ const copies = () => readdirSync(folder).filter((name) => name.startsWith("copy"
 test("the copy is the database of one moment, however much is written while it is made", async () => {
   await fill();
   const seen: BackupProgress[] = [];
-  let isOver = false;
+  const end = new AbortController();
   const writing = (async () => {
-    for (let count = 0; !isOver; count++) {
+    for (let count = 0; !end.signal.aborted; count++) {
       await Promise.all(
         times(16, (index) => world.sendCode(`user-0-${count * 16 + index}`, { kind: "return" })),
       );
@@ -53,7 +53,7 @@ test("the copy is the database of one moment, however much is written while it i
   })();
   const before = await world.store.lastPosition();
   const backup = await backUp({ path, target, onProgress: (progress) => seen.push(progress) });
-  isOver = true;
+  end.abort();
   await writing;
 
   const steps = seen.filter(({ step }) => step === "copying").map(({ bytes }) => bytes);

@@ -15,7 +15,12 @@ export function integrityProblems(
     return found.filter((problem) => problem !== "ok");
   } catch (error) {
     // Some damage ends the check itself.
-    if (/^SQLITE_(CORRUPT|NOTADB)/.test(sqliteCode(error))) return [(error as Error).message];
+    if (isDamage(error)) return [(error as Error).message];
     throw error;
   }
+}
+
+/** Whether a statement failed because the file is not what SQLite wrote. */
+export function isDamage(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(sqliteCode(error));
 }
