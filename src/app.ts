@@ -56,6 +56,7 @@ import { Listener, type BoundAddress } from "./transport/listener.ts";
 import { reloadCertificate } from "./transport/tls.ts";
 import { Logos } from "./web/verify/logos.ts";
 
+export { chooseMailRoute } from "./app/mail-route.ts";
 export { postgresServer } from "./app/postgres-server.ts";
 export type { Sources } from "./app/sources.ts";
 

@@ -1,6 +1,8 @@
 /** argv -> command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; docs/cli.md has the others. */
 import { Command, CommanderError } from "commander";
 import { defineAccount } from "./cli/account.ts";
+import { defineBackup } from "./cli/backup.ts";
+import { defineDoctor } from "./cli/doctor.ts";
 import { defineEvent } from "./cli/event.ts";
 import { defineMigrateStore } from "./cli/migrate-store.ts";
 import { defineMail } from "./cli/mail.ts";
@@ -50,6 +52,8 @@ export function createProgram(end: (exitCode: number) => void): Command {
   defineServe(program, { version, end });
   defineKeys(program, { end });
   defineMigrateStore(program, { end });
+  defineBackup(program, { end });
+  defineDoctor(program, { end });
   defineUser(program, { end });
   defineMail(program, { end });
   defineEvent(program, { end });

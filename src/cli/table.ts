@@ -51,3 +51,15 @@ export function timeText(time: Date | undefined): string {
 export function countText(count: number): string {
   return count.toLocaleString("en-US");
 }
+
+const BYTE_UNITS = ["KiB", "MiB", "GiB", "TiB"] as const;
+
+/** `812 B`, `12.3 MiB` */
+export function bytesText(bytes: number): string {
+  let [value, unit]: [number, string] = [bytes, "B"];
+  for (const next of BYTE_UNITS) {
+    if (value < 1_024) break;
+    [value, unit] = [value / 1_024, next];
+  }
+  return `${unit === "B" || value >= 100 ? Math.round(value) : value.toFixed(1)} ${unit}`;
+}

@@ -56,11 +56,16 @@ export function createEventService(options: EventServiceOptions): ServiceMethods
     return lastTurn;
   }
 
-  /** @throws FailureError EVENT_POSITION_UNKNOWN */
+  /** Position 0 stands for all there is, so nothing is missing there. @throws FailureError EVENT_POSITION_UNKNOWN, EVENTS_PRUNED */
   async function startOf(afterPosition: bigint | undefined): Promise<number> {
     const lastPosition = await store.lastPosition();
     if (afterPosition === undefined) return lastPosition;
-    if (afterPosition <= BigInt(lastPosition)) return Number(afterPosition);
+    if (afterPosition <= BigInt(lastPosition)) {
+      const prunedPosition = await store.prunedPosition();
+      if (afterPosition === 0n || afterPosition >= BigInt(prunedPosition)) return Number(afterPosition);
+      const text = `Events up to position ${prunedPosition} were removed, because they were older than events are kept: the position ${afterPosition} lies before it`;
+      throw new FailureError(failure("EVENTS_PRUNED", { text }));
+    }
     const text = `The position ${afterPosition} lies beyond the last event, which is at ${lastPosition}`;
     throw new FailureError(failure("EVENT_POSITION_UNKNOWN", { text }));
   }

@@ -87,6 +87,10 @@ export interface Config {
   readonly directUnary: boolean;
   /** Whether events tell the IP address of the client. Default: false. */
   readonly eventClientAddress: boolean;
+  /** How long deliveries are kept after they came to their end, in milliseconds, from 1 second. Default: 30 days. */
+  readonly deliveryRetentionMs: number | "forever";
+  /** How long events are kept, in milliseconds, from 1 hour; the last of each user longer. Default: forever. */
+  readonly eventRetentionMs: number | "forever";
   /** How long personal data of a deleted user is kept, in milliseconds, up to 10 years. Default: 30 days. */
   readonly eraseAfterMs: number | "never";
   /** How long a stop waits for calls in flight, in milliseconds: 0 to 1 hour. Default: 10 seconds. */

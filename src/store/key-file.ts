@@ -79,12 +79,12 @@ function keyFileText(secrets: readonly Uint8Array[]): string {
 }
 
 /** The id of the newest key that the database was last served with; undefined before its first start. */
-export function storedKeyId(store: Store): Promise<string | undefined> {
+export function storedKeyId(store: Pick<Store, "getMetadata">): Promise<string | undefined> {
   return store.getMetadata(FINGERPRINT_KEY);
 }
 
 /** Whether the key that the database was last served with is in the ring. */
-export async function fitsKeyring(store: Store, keyring: Keyring): Promise<boolean> {
+export async function fitsKeyring(store: Pick<Store, "getMetadata">, keyring: Keyring): Promise<boolean> {
   const known = await storedKeyId(store);
   return known === undefined || keyring.keyIds.includes(known);
 }

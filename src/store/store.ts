@@ -9,7 +9,8 @@
  * - A command that throws rolls back alone.
  * - An answer that the decision wants kept is written in the same transaction. Of commands under one scope that come at
  *   the same time, all but one see what the first has kept.
- * - Sequences of an aggregate have neither gap nor twin; the snapshot equals the fold of the events.
+ * - Sequences of an aggregate have neither gap nor twin; the snapshot equals the fold of the events, as long as none of
+ *   them was pruned. It is what commands load, so that they need no event of before.
  * - A full queue rejects with OVERLOADED and has executed nothing; a database that cannot take writes rejects with
  *   STORE_UNAVAILABLE.
  */
@@ -88,6 +89,8 @@ export interface Store {
   readEvents(afterPosition: number, limit: number): Promise<RecordedEvent[]>;
   /** Position of the last event; 0 when there is none. */
   lastPosition(): Promise<number>;
+  /** Position of the last event that was pruned; 0 when none was. Beyond it every event is there. */
+  prunedPosition(): Promise<number>;
   /** Events that pass filters, in pages that may be short; see EventPage. */
   listEvents(query: EventQuery): Promise<EventPage>;
 
@@ -128,11 +131,27 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/**
+ * A task is done in pieces of a few milliseconds, each a transaction of its own, so that calls get their turn in between,
+ * and a process that dies leaves whole pieces: the task, given again, goes on. Where several instances share a database,
+ * all of them may be given the same task at the same time.
+ */
 export type MaintenanceTask =
   /** Removes counters that are over. */
   | { readonly kind: "pruneBuckets"; readonly nowMs: number }
   /** Removes answers kept for repetitions that are over. */
   | { readonly kind: "pruneReplies"; readonly nowMs: number }
+  /**
+   * Removes deliveries that came to their end before that time (sent, failed, cancelled, expired, bounced), with their
+   * timelines and their copies in the dev inbox. Those that have not stay, however old. What is suppressed stays so.
+   */
+  | { readonly kind: "pruneDeliveries"; readonly endedBeforeMs: number }
+  /**
+   * Removes events recorded before that time, from the first on and up to the first that is younger. The last event of each
+   * aggregate stays, until another follows it: so `lastPosition` never falls, and sequences go on. With the first event that
+   * goes, in the same transaction, `prunedPosition` rises.
+   */
+  | { readonly kind: "pruneEvents"; readonly recordedBeforeMs: number }
   /** Erases the personal data of users who were deleted before that time; see docs/security.md for what that is. */
   | { readonly kind: "eraseUsers"; readonly removedBeforeMs: number; readonly nowMs: number }
   /** Notes when tokens were used; of several times for one, the last holds. Unknown tokens are passed over. */
@@ -156,7 +175,7 @@ export interface Commit {
   readonly changedUsers: readonly string[];
   /** Deliveries that somebody cancelled while they were being sent. */
   readonly cancelRequests: readonly CancelRequest[];
-  /** Whether mails were taken from the dev inbox: those of users who are erased. Absent: they were not. */
+  /** Whether mails were taken from the dev inbox: those of users who are erased, and old ones. Absent: they were not. */
   readonly erasedMails?: boolean;
 }
 

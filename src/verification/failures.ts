@@ -424,6 +424,13 @@ export const failureCatalogue = {
     remedy:
       "An older backup was restored since the position was read: read what there is again from a position before it.",
   },
+  EVENTS_PRUNED: {
+    code: "failed_precondition",
+    reason: "EVENTS_PRUNED",
+    text: "Events beyond the position were removed, because they were older than events are kept",
+    remedy:
+      "What was made of the events before may miss some: make it anew from what there is, beginning with position 0 for all events that are left.",
+  },
   TOO_MANY_WAITING: {
     code: "resource_exhausted",
     reason: "TOO_MANY_WAITING",

@@ -44,6 +44,7 @@ function event(
 type Sound = Pick<
   Store,
   | "readEvents"
+  | "prunedPosition"
   | "findUser"
   | "findOrganization"
   | "findServiceAccount"
@@ -65,6 +66,7 @@ function soundStore(log: readonly RecordedEvent[] = LOG): Sound {
   return {
     readEvents: (after, limit) =>
       Promise.resolve(log.filter(({ position }) => position > after).slice(0, limit)),
+    prunedPosition: () => Promise.resolve(0),
     findUser: find,
     findOrganization: find,
     findServiceAccount: find,
@@ -178,6 +180,23 @@ describe("problems are found:", () => {
   ];
   test.each(broken)("%s", async (_, store, problem) => {
     expect(await historyProblems(store)).toContainEqual(expect.stringContaining(problem));
+  });
+
+  describe("where events were pruned", () => {
+    const pruned = (log: readonly RecordedEvent[]): Sound => ({
+      ...soundStore(log),
+      prunedPosition: () => Promise.resolve(1),
+    });
+    test("histories may begin late", async () => {
+      expect(await historyProblems(pruned(LOG.toSpliced(1, 1)))).toEqual([]);
+    });
+
+    test.each([
+      ["a gap in the midst", LOG.toSpliced(4, 1), "user ada: sequences are 1 3"],
+      ["an event lost at the end", LOG.toSpliced(6, 1).toSpliced(1, 1), "sequence of ada: is 3"],
+    ])("%s", async (_, log, problem) => {
+      expect(await historyProblems(pruned(log))).toContainEqual(expect.stringContaining(problem));
+    });
   });
 
   test("positions that do not increase", async () => {

@@ -1,10 +1,10 @@
 // A process with a busy store is killed with SIGKILL, again and again on one database: what it had answered is there.
 import { expect, jest, test } from "@jest/globals";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { historyProblems, readLog } from "../contract/history-checker.ts";
 import { storeProcesses, type Acknowledgement } from "../contract/sqlite/store-process.ts";
 import { temporaryFolders } from "../contract/temporary.ts";
-import { newPostgresDatabase } from "../support/test-database.ts";
+import { isOnPostgres, newPostgresDatabase, testDatabase } from "../support/test-database.ts";
 import { openStoreAt } from "../support/test-store.ts";
 
 /** @returns where it is: a path, or a URL */
@@ -41,6 +41,34 @@ test("no answered call is lost, and the history is sound after every kill", asyn
       // The mails of codes that were sent are settled, the others pending: none is in between.
       const sent = log.filter(({ type }) => type === FROM_SENT).map(({ payload }) => payload);
       expect(new Set(sent.map((payload) => (payload as { codeId: string }).codeId)).size).toBe(sent.length);
+    } finally {
+      await survivor.close();
+    }
+  }
+});
+
+test("killed while it prunes, it has removed whole things, and nothing that is needed", async () => {
+  const path = await newDatabase();
+  const acknowledged: Acknowledgement[] = [];
+  for (const count of [50, 200, 400]) {
+    const store = await start({ path });
+    await store.loadUntilAcknowledged(CALLERS, count, { prunes: true });
+    await store.kill();
+    acknowledged.push(...store.acknowledged);
+
+    const survivor = await openStoreAt(path);
+    try {
+      expect(await historyProblems(survivor)).toEqual([]);
+      expect(await survivor.prunedPosition()).toBeGreaterThan(0);
+      const lost: string[] = [];
+      for (const { userId, sequence } of acknowledged) {
+        if (((await survivor.findUser(userId))?.sequence ?? 0) < sequence) lost.push(userId);
+      }
+      expect(lost).toEqual([]);
+      // A timeline goes with its mail.
+      const database = testDatabase(isOnPostgres ? path : undefined, dirname(path));
+      const orphans = "SELECT outbox_id FROM delivery_log WHERE outbox_id NOT IN (SELECT id FROM outbox)";
+      expect(await database.rows(orphans)).toEqual([]);
     } finally {
       await survivor.close();
     }

@@ -174,6 +174,28 @@ describe.each(Object.keys(TRANSPORTS))("over %s", (transport) => {
     });
   });
 
+  test("from a position whose events were removed it begins with none; from 0 it begins with what is left", async () => {
+    const { world } = server;
+    await world.addUser("ada");
+    const after = await world.store.lastPosition();
+    for (let count = 0; count < 3; count++) await world.sendCode("ada");
+    const lastPosition = await world.store.lastPosition();
+    world.nowMs += 1;
+    await world.store.maintain({ kind: "pruneEvents", recordedBeforeMs: world.nowMs });
+    const client = eventsOver(transport);
+    for (const afterPosition of [BigInt(after), BigInt(lastPosition - 2)]) {
+      const error = await new Watch(client, { afterPosition }).failure();
+      expect({ code: error.code, reason: reasonOf(error) }).toEqual({
+        code: Code.FailedPrecondition,
+        reason: "EVENTS_PRUNED",
+      });
+    }
+    for (const afterPosition of [0n, BigInt(lastPosition - 1)]) {
+      const events = await new Watch(client, { afterPosition, userId: "ada" }).events(1);
+      expect(events.map(({ position }) => position)).toEqual([BigInt(lastPosition)]);
+    }
+  });
+
   test("a token that is revoked in mid-stream ends the watch within 5 seconds", async () => {
     const { accountId, token } = await server.addAccount("IAM_OWNER_VIEWER");
     const watch = new Watch(eventsOver(transport), { afterPosition: 0n }, token);

@@ -125,7 +125,7 @@ export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PUR
  */
 export type WatchEventsRequest = Message<"countersign.v1.WatchEventsRequest"> & {
   /**
-   * Events beyond this position; 0 for all there are. Absent: those alone that come from now on.
+   * Events beyond this position; 0 for all there are, without those that were removed. Absent: those alone that come from now on.
    *
    * @generated from field: optional uint64 after_position = 1;
    */
@@ -247,7 +247,8 @@ export const EventService: GenService<{
    * goes on with `after_position` set to the last position that it has, be it an event's or a heartbeat's.
    * UNAVAILABLE when the server stops, UNAUTHENTICATED a few seconds after the token is revoked or over,
    * RESOURCE_EXHAUSTED if too many calls of the principal, or in all, are open already, FAILED_PRECONDITION with reason
-   * EVENT_POSITION_UNKNOWN for a position beyond the last event, which a client has after an older backup was restored.
+   * EVENT_POSITION_UNKNOWN for a position beyond the last event, which a client has after an older backup was restored,
+   * or EVENTS_PRUNED for one beyond which old events were removed (COUNTERSIGN_EVENT_RETENTION), 0 excepted.
    * A client that takes no message for a minute loses the call.
    *
    * @generated from rpc countersign.v1.EventService.WatchEvents

@@ -88,8 +88,8 @@ export class Inbox implements InboxReader {
     );
   }
 
-  /** To be called after mails were taken from the store: those of users who were erased. */
-  async dropErased(): Promise<void> {
+  /** To be called after mails were taken from the store: those of users who were erased, and old ones. */
+  async dropRemoved(): Promise<void> {
     const known = new Set(this.#entries.map(({ mailId }) => mailId));
     const kept = new Set(
       (await this.#options.store.listInboxMails(ALL_MAILS)).map(({ deliveryId }) => deliveryId),

@@ -1,7 +1,7 @@
 /** What operators see of a running service, what it keeps, and how it stops. */
 import type { Setting } from "../setting.ts";
 import { oneOf, onOrOff } from "../values/choices.ts";
-import { duration, durationOrNever } from "../values/durations.ts";
+import { duration, durationOr } from "../values/durations.ts";
 import { listenAddress } from "../values/listen-address.ts";
 
 export const OPERATION_SETTINGS = {
@@ -45,9 +45,25 @@ export const OPERATION_SETTINGS = {
     placeholder: "on|off",
     help: "Whether events tell the IP address of the client (docs/events.md).",
   },
+  deliveryRetentionMs: {
+    name: "DELIVERY_RETENTION",
+    schema: durationOr("forever", "1s", "3650d"),
+    fallback: "30d",
+    example: "7d",
+    placeholder: "duration|forever",
+    help: "How long mails can be looked up after they came to their end, 1s to 3650d, or forever (docs/operations.md).",
+  },
+  eventRetentionMs: {
+    name: "EVENT_RETENTION",
+    schema: durationOr("forever", "1h", "3650d"),
+    fallback: "forever",
+    example: "365d",
+    placeholder: "duration|forever",
+    help: "How long events are kept, but for the last one of each user, 1h to 3650d, or forever (docs/operations.md).",
+  },
   eraseAfterMs: {
     name: "ERASE_AFTER",
-    schema: durationOrNever("0s", "3650d"),
+    schema: durationOr("never", "0s", "3650d"),
     fallback: "30d",
     example: "7d",
     placeholder: "duration|never",

@@ -16,12 +16,17 @@ export function duration(min: string, max: string): v.GenericSchema<string, numb
   });
 }
 
-export function durationOrNever(min: string, max: string): v.GenericSchema<string, number | "never"> {
+/** @param word for a span without an end */
+export function durationOr<const Word extends string>(
+  word: Word,
+  min: string,
+  max: string,
+): v.GenericSchema<string, number | Word> {
   const spans = duration(min, max);
   return parsed((text) => {
-    if (text === "never") return "never";
+    if (text === word) return word;
     const result = v.safeParse(spans, text);
-    return result.success ? result.output : new Fault(`${result.issues[0].message}, or never`);
+    return result.success ? result.output : new Fault(`${result.issues[0].message}, or ${word}`);
   });
 }
 

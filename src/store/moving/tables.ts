@@ -202,6 +202,7 @@ export const TABLES: readonly TablePlan[] = [
       diagnostic: "TEXT",
       delivery_id: "TEXT",
       created_at_ms: "BIGINT",
+      user_id: "TEXT",
     },
   },
   {

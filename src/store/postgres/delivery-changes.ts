@@ -87,7 +87,7 @@ async function changeRow(transaction: Transaction, change: RowChange, nowMs: num
   const { row, entry, suppression, ...effect } = effectOf(change, found, facts, nowMs);
   if (row !== undefined) void transaction.defer(...writeOf(id, row, nowMs));
   if (entry !== undefined) writeEntries(transaction, [{ row: id, event: entry }], nowMs);
-  if (suppression !== undefined) addSuppression(transaction, suppression);
+  if (suppression !== undefined) addSuppression(transaction, suppression, found.userId);
   return effect;
 }
 

@@ -4,7 +4,7 @@
  * A deletion leaves a row in `erasures`, in its own transaction. When the time has come, pieces, each a transaction, go
  * over what is left of the user: first the mails (recipient, link, language, what relays said, the copy in the dev inbox),
  * then the events from the newest to the oldest, and with each address its suppression, unless another user has the
- * address. The row tells how far that came and goes with the last piece, so a run that breaks off goes on later.
+ * address; and what is suppressed of the user's mails, where the events are gone. The row tells how far that came and goes with the last piece, so a run that breaks off goes on later.
  *
  * Instances share the work: each holds the row of its user while it is at a piece, and passes over rows that others hold.
  * A user whose mail is being sent at the moment waits, for what the relay says may name the address; and so does one to
@@ -78,6 +78,20 @@ const UNSUPPRESS: Statement = {
     WHERE s.organization_id = r."organizationId" AND s.address_key = r.key
       AND NOT EXISTS (SELECT 1 FROM users u
         WHERE u.organization_id = r."organizationId" AND u.email IN (r.address, r.key))`,
+};
+/** Where the event with the address was pruned. */
+const UNSUPPRESS_MAILS: Statement = {
+  name: "unsuppress_mails",
+  text: `DELETE FROM suppressions s WHERE s.user_id <> '' AND s.user_id = $1
+      AND NOT EXISTS (SELECT 1 FROM users u
+        WHERE u.organization_id = s.organization_id AND u.email IN (s.address, s.address_key))`,
+};
+/** To another user of the address. */
+const HAND_OVER: Statement = {
+  name: "hand_over_suppressions",
+  text: `UPDATE suppressions s SET user_id = (SELECT u.id FROM users u
+        WHERE u.organization_id = s.organization_id AND u.email IN (s.address, s.address_key) ORDER BY u.id LIMIT 1)
+    WHERE s.user_id <> '' AND s.user_id = $1`,
 };
 const GO_ON: Statement = {
   name: "go_on_erasing",
@@ -162,6 +176,8 @@ async function eraseEvents(transaction: Transaction, { userId, nextSequence }: D
   if (erased.length > 0) void transaction.defer(ERASE_EVENTS, [JSON.stringify(erased)]);
   if (addresses.length > 0) void transaction.defer(UNSUPPRESS, [JSON.stringify(addresses)]);
   const last = rows.at(-1);
-  if (last === undefined || rows.length < ROWS_PER_PIECE) void transaction.defer(FORGET, [userId]);
-  else void transaction.defer(GO_ON, [userId, last.sequence - 1]);
+  if (last === undefined || rows.length < ROWS_PER_PIECE) {
+    for (const statement of [UNSUPPRESS_MAILS, HAND_OVER, FORGET])
+      void transaction.defer(statement, [userId]);
+  } else void transaction.defer(GO_ON, [userId, last.sequence - 1]);
 }

@@ -4,7 +4,9 @@
  */
 import type { MaintenanceTask } from "../store.ts";
 import type { Transaction } from "./database.ts";
+import { pruneDeliveries } from "./ended-deliveries.ts";
 import { erasePiece } from "./erasure.ts";
+import { pruneEvents } from "./old-events.ts";
 import { byText } from "./order.ts";
 import type { Statement } from "./session.ts";
 
@@ -36,10 +38,21 @@ export interface MaintainedPart {
   readonly more: boolean;
   /** Whether mails went from the dev inbox. Absent: they did not. */
   readonly mails?: boolean;
+  /** How far it came, for the next part. Absent where each part finds by itself what is left. */
+  readonly reached?: number;
 }
 
-export async function maintainPart(transaction: Transaction, task: MaintenanceTask): Promise<MaintainedPart> {
+/** @param reached how far the part before this one came; 0 for the first */
+export async function maintainPart(
+  transaction: Transaction,
+  task: MaintenanceTask,
+  reached: number,
+): Promise<MaintainedPart> {
   switch (task.kind) {
+    case "pruneDeliveries":
+      return await pruneDeliveries(transaction, task.endedBeforeMs);
+    case "pruneEvents":
+      return await pruneEvents(transaction, task.recordedBeforeMs, reached);
     case "pruneBuckets":
       return await prune(transaction, PRUNE_BUCKETS, task.nowMs);
     case "pruneReplies":

@@ -62,7 +62,8 @@ import { GroupCommit } from "./group-commit.ts";
 import { addInboxMail, findInboxMail, listInboxMails, resealInboxMail } from "./inbox-table.ts";
 import { readKeyUses } from "./key-uses.ts";
 import { Lists } from "./lists.ts";
-import { maintainPart } from "./maintenance.ts";
+import { maintainPart, type MaintainedPart } from "./maintenance.ts";
+import { PRUNED_THROUGH } from "./old-events.ts";
 import { DEFAULTS, type PostgresStoreOptions } from "./options.ts";
 import { claimDeliveries, settle } from "./outbox.ts";
 import { SELECT_HEAD } from "./positions.ts";
@@ -311,6 +312,10 @@ export class PostgresStore implements Store {
     return rows[0]?.position ?? 0;
   }
 
+  async prunedPosition(): Promise<number> {
+    return Number((await this.getMetadata(PRUNED_THROUGH)) ?? 0);
+  }
+
   listEvents(query: EventQuery): Promise<EventPage> {
     return this.#lists.events(query);
   }
@@ -353,12 +358,12 @@ export class PostgresStore implements Store {
   }
 
   async maintain(task: MaintenanceTask): Promise<void> {
-    let goesOn = true;
-    while (goesOn) {
+    let part: MaintainedPart = { more: true };
+    while (part.more) {
       if (this.#closing !== undefined) throw storeUnavailable();
-      const { more, mails } = await this.#transact((transaction) => maintainPart(transaction, task));
-      if (mails === true) this.#feed.tell({ ...NOTHING_HAPPENED, erasedMails: true });
-      goesOn = more;
+      const { reached = 0 } = part;
+      part = await this.#transact((transaction) => maintainPart(transaction, task, reached));
+      if (part.mails === true) this.#feed.tell({ ...NOTHING_HAPPENED, erasedMails: true });
     }
   }
 

@@ -170,8 +170,10 @@ const MIGRATIONS: readonly Migration[] = [
       diagnostic      TEXT NOT NULL,
       delivery_id     TEXT NOT NULL,
       created_at_ms   BIGINT NOT NULL,
+      user_id         TEXT COLLATE "C" NOT NULL,
       UNIQUE (organization_id, address_key)
     );
+    CREATE INDEX suppressions_user ON suppressions (user_id) WHERE user_id <> '';
 
     CREATE TABLE kept_replies (
       scope         TEXT COLLATE "C" PRIMARY KEY,

@@ -15,10 +15,11 @@ const SELECT: Statement = {
 const UPSERT: Statement = {
   name: "save_suppression",
   text: `INSERT INTO suppressions (organization_id, address_key, address, type, enhanced_code, diagnostic, delivery_id,
-      created_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+      created_at_ms, user_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT (organization_id, address_key) DO UPDATE SET type = excluded.type,
-      enhanced_code = excluded.enhanced_code, diagnostic = excluded.diagnostic, delivery_id = excluded.delivery_id`,
+      enhanced_code = excluded.enhanced_code, diagnostic = excluded.diagnostic, delivery_id = excluded.delivery_id,
+      user_id = CASE excluded.user_id WHEN '' THEN suppressions.user_id ELSE excluded.user_id END`,
 };
 const DELETE: Statement = {
   name: "delete_suppression",
@@ -34,8 +35,12 @@ export async function findSuppression(
   return rows[0];
 }
 
-/** Defers it. One that is there already takes over what is new, but not the time. */
-export function addSuppression(transaction: Transaction, suppression: Suppression): void {
+/**
+ * Defers it. One that is there already takes over what is new, but not the time.
+ *
+ * @param userId whose mail it was; "" for nobody's
+ */
+export function addSuppression(transaction: Transaction, suppression: Suppression, userId: string): void {
   const { organizationId, address, type, enhancedCode, diagnostic, deliveryId, createdAtMs } = suppression;
   const key = addressKey(address);
   void transaction.defer(UPSERT, [
@@ -47,6 +52,7 @@ export function addSuppression(transaction: Transaction, suppression: Suppressio
     storable(diagnostic),
     deliveryId,
     createdAtMs,
+    userId,
   ]);
 }
 

@@ -89,7 +89,7 @@ export class DeliveryChanges {
     const { row, entry, suppression, ...effect } = effectOf(change, found, facts, nowMs);
     if (row !== undefined) this.#write(id, row, nowMs);
     if (entry !== undefined) log.add(id, nowMs, entry);
-    if (suppression !== undefined) suppressions.add(suppression);
+    if (suppression !== undefined) suppressions.add(suppression, found.userId);
     return effect;
   }
 

@@ -3,8 +3,8 @@
  *
  * A deletion leaves a row in `erasures`, in its own transaction. When the time has come, pieces of a few milliseconds each
  * go over what is left of the user: first the mails (recipient, link, language, what relays said, the copy in the dev
- * inbox), then the events from the newest to the oldest, and with each address its suppression, unless another user has
- * the address. The row tells how far that came and goes with the last piece, so a run that breaks off goes on later.
+ * inbox), then the events from the newest to the oldest, as far as they are there; with each address, and with each mail
+ * that came back, goes the suppression, unless another user has the address: then it is that one's. The row tells how far that came and goes with the last piece, so a run that breaks off goes on later.
  * A user whose mail is being sent at the moment waits, for what the relay says may name the address; and so does one to
  * whose old address a notice is still on its way, which nothing takes back.
  *
@@ -127,7 +127,12 @@ export class Erasure {
     const { head, event, eraseEvent, goOn, forget } = this.#statements;
     let position = nextPosition ?? (head.get(userId) as number | undefined) ?? 0;
     for (; position > 0 && piece.rowsLeft > 0; piece.rowsLeft -= 1) {
-      const row = event.get(position) as EventRow;
+      const row = event.get(position) as EventRow | undefined;
+      if (row === undefined) {
+        // Pruned, and all before it.
+        position = 0;
+        break;
+      }
       const payload = JSON.parse(row.payload) as object;
       const left = JSON.stringify(withoutPersonalData(row.type, payload));
       if (left !== row.payload || row.clientAddress !== null) eraseEvent.run(left, position);
@@ -137,8 +142,19 @@ export class Erasure {
     }
     if (position > 0 || piece.rowsLeft === 0) goOn.run(position, id);
     if (position === 0 && piece.rowsLeft > 0) {
+      this.#unsuppressMailsOf(userId);
       forget.run(id);
       piece.rowsLeft -= 1;
+    }
+  }
+
+  /** Where the event with the address was pruned. */
+  #unsuppressMailsOf(userId: string): void {
+    const { suppressed, handOver } = this.#statements;
+    const rows = suppressed.all(userId) as { organizationId: string; address: string }[];
+    for (const { organizationId, address } of rows) {
+      this.#unsuppress(organizationId, address);
+      handOver.run({ organizationId, address, key: addressKey(address) });
     }
   }
 
@@ -163,6 +179,8 @@ function prepare(
   | "event"
   | "eraseEvent"
   | "unsuppress"
+  | "suppressed"
+  | "handOver"
   | "markUnclean"
   | "isUnclean"
   | "markClean",
@@ -204,6 +222,14 @@ function prepare(
       `DELETE FROM suppressions WHERE organization_id = @organizationId AND address_key = @key
          AND NOT EXISTS (SELECT 1 FROM users
            WHERE users.organization_id = @organizationId AND users.email IN (@address, @key))`,
+    ),
+    suppressed: sql(
+      "SELECT organization_id AS organizationId, address FROM suppressions WHERE user_id <> '' AND user_id = ?",
+    ),
+    handOver: sql(
+      `UPDATE suppressions SET user_id = (SELECT id FROM users
+         WHERE users.organization_id = @organizationId AND users.email IN (@address, @key) LIMIT 1)
+       WHERE organization_id = @organizationId AND address_key = @key`,
     ),
     markUnclean: sql("INSERT INTO metadata (key, value) VALUES (?, '') ON CONFLICT DO NOTHING"),
     isUnclean: sql("SELECT 1 FROM metadata WHERE key = ?"),

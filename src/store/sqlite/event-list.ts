@@ -9,6 +9,8 @@
  *   positions grow with time. But not strictly: of calls at one time the later may be recorded first, and clocks are set
  *   back. So the search allows for a minute, and each row's time is compared.
  *
+ * Where old events were pruned, chains end early and the log has gaps.
+ *
  * A page ends when it is full, when there is nothing more, or when its time is up. Then it says how far it came, and the
  * next page goes on there: however rare the events are that are asked for, no page takes longer, and none is lost.
  */
@@ -32,7 +34,10 @@ interface Range {
 
 export class EventList {
   readonly #database: Database;
-  readonly #statements: Record<"head" | "link" | "event" | "lastPosition" | "timeAt", Statement>;
+  readonly #statements: Record<
+    "head" | "link" | "event" | "lastPosition" | "timeAt" | "firstFrom" | "lastUpTo",
+    Statement
+  >;
   readonly #scans = new Map<string, Statement>();
 
   constructor(database: Database) {
@@ -50,6 +55,8 @@ export class EventList {
       timeAt: database
         .prepare("SELECT created_at_ms FROM events WHERE position >= ? ORDER BY position LIMIT 1")
         .pluck(),
+      firstFrom: database.prepare("SELECT min(position) FROM events WHERE position >= ?").pluck(),
+      lastUpTo: database.prepare("SELECT max(position) FROM events WHERE position <= ?").pluck(),
     };
   }
 
@@ -111,6 +118,11 @@ export class EventList {
       if (found.length === limit) return { events: found, next: found.at(-1)?.position };
       if (oldestFirst) low = stretch.high + 1;
       else high = stretch.low - 1;
+      if (rows.length === 0 && low <= high) {
+        // Perhaps a gap that pruning left, of any size.
+        if (oldestFirst) low = (this.#statements.firstFrom.get(low) as number | null) ?? high + 1;
+        else high = (this.#statements.lastUpTo.get(high) as number | null) ?? low - 1;
+      }
       if (low > high) return { events: found, next: undefined };
       if (performance.now() >= deadlineMs) return { events: found, next: oldestFirst ? low - 1 : high + 1 };
     }

@@ -239,7 +239,17 @@ const MIGRATIONS: readonly string[] = [
       value ->> '$.expiresAtMs' AS expires_at_ms
     FROM reply_batches, json_each(reply_batches.replies);
   `,
+  // Suppressions know whose they are: an erasure finds them where the events that name the address were pruned.
+  `
+  ALTER TABLE suppressions ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
+  UPDATE suppressions SET user_id =
+    coalesce((SELECT user_id FROM outbox WHERE outbox.delivery_id = suppressions.delivery_id), '');
+  CREATE INDEX suppressions_user ON suppressions (user_id) WHERE user_id <> '';
+  `,
 ];
+
+/** The version that this program brings a database to. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /**
  * Brings the database up to date.

@@ -52,6 +52,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { readKeyUses } from "./key-uses.ts";
 import { ListReader } from "./list-reader.ts";
 import { acquireLock, type Lock } from "./lock.ts";
+import { readPrunedPosition } from "./old-events.ts";
 import { SUPPRESSION_COLUMNS } from "./suppression-table.ts";
 
 export interface SqliteStoreOptions {
@@ -208,6 +209,10 @@ export class SqliteStore implements Store {
 
   lastPosition(): Promise<number> {
     return Promise.resolve(this.#statements.lastPosition.get() as number);
+  }
+
+  prunedPosition(): Promise<number> {
+    return Promise.resolve(readPrunedPosition(this.#statements.metadata));
   }
 
   listEvents(query: EventQuery): Promise<EventPage> {

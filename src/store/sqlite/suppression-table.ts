@@ -17,10 +17,11 @@ export class SuppressionTable {
     );
     this.#upsert = database.prepare(
       `INSERT INTO suppressions (organization_id, address_key, address, type, enhanced_code, diagnostic, delivery_id,
-         created_at_ms)
-       VALUES (@organizationId, @key, @address, @type, @enhancedCode, @diagnostic, @deliveryId, @createdAtMs)
+         created_at_ms, user_id)
+       VALUES (@organizationId, @key, @address, @type, @enhancedCode, @diagnostic, @deliveryId, @createdAtMs, @userId)
        ON CONFLICT (organization_id, address_key) DO UPDATE SET type = excluded.type,
-         enhanced_code = excluded.enhanced_code, diagnostic = excluded.diagnostic, delivery_id = excluded.delivery_id`,
+         enhanced_code = excluded.enhanced_code, diagnostic = excluded.diagnostic, delivery_id = excluded.delivery_id,
+         user_id = CASE excluded.user_id WHEN '' THEN user_id ELSE excluded.user_id END`,
     );
     this.#delete = database.prepare(
       "DELETE FROM suppressions WHERE organization_id = @organizationId AND address_key = @key",
@@ -31,8 +32,12 @@ export class SuppressionTable {
     return this.#select.get({ organizationId, key: addressKey(address) }) !== undefined;
   }
 
-  /** One that is there already takes over what is new, but not the time. */
-  add(suppression: Suppression): void {
+  /**
+   * One that is there already takes over what is new, but not the time.
+   *
+   * @param userId whose mail it was; "" for nobody's
+   */
+  add(suppression: Suppression, userId: string): void {
     const { organizationId, address, type, enhancedCode, diagnostic, deliveryId, createdAtMs } = suppression;
     const key = addressKey(address);
     this.#upsert.run({
@@ -44,6 +49,7 @@ export class SuppressionTable {
       diagnostic,
       deliveryId,
       createdAtMs,
+      userId,
     });
   }
 

@@ -36,7 +36,9 @@ import { sqliteCode } from "./connection.ts";
 import { DeliveryChanges } from "./delivery-changes.ts";
 import { DeliveryLog } from "./delivery-log.ts";
 import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
+import { EndedDeliveries } from "./ended-deliveries.ts";
 import { Erasure } from "./erasure.ts";
+import { OldEvents } from "./old-events.ts";
 import { Outbox } from "./outbox.ts";
 import { Projections } from "./projections.ts";
 import { ReplyTable } from "./reply-table.ts";
@@ -54,6 +56,8 @@ export class Writer {
   readonly #buckets: BucketTable;
   readonly #replies: ReplyTable;
   readonly #erasure: Erasure;
+  readonly #endedDeliveries: EndedDeliveries;
+  readonly #oldEvents: OldEvents;
   readonly #statements: ReturnType<typeof prepare>;
   #position: number;
   #queuedMail = false;
@@ -78,6 +82,8 @@ export class Writer {
     this.#buckets = new BucketTable(database);
     this.#replies = new ReplyTable(database);
     this.#erasure = new Erasure(database);
+    this.#endedDeliveries = new EndedDeliveries(database);
+    this.#oldEvents = new OldEvents(database);
     this.#statements = prepare(database);
     this.#position = this.#lastPosition();
   }
@@ -184,6 +190,13 @@ export class Writer {
         return this.#replies.prune(task.nowMs);
       case "pruneBuckets":
         return this.#buckets.prune(task.nowMs);
+      case "pruneDeliveries": {
+        const { more, mails } = this.#endedDeliveries.prune(task.endedBeforeMs);
+        if (mails) this.#erasedMails = true;
+        return more;
+      }
+      case "pruneEvents":
+        return this.#oldEvents.prune(task.recordedBeforeMs);
       case "eraseUsers": {
         const { more, mails } = this.#erasure.erase(task.removedBeforeMs, task.nowMs);
         if (mails) this.#erasedMails = true;

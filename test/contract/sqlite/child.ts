@@ -37,7 +37,7 @@ async function perform(store: Store, request: Request): Promise<unknown> {
     case "health":
       return store.isHealthy();
     case "load":
-      return load(new World(store), request.callers);
+      return load(new World(store), request);
     case "close":
       return store.close();
   }
@@ -84,10 +84,21 @@ async function answerOf(call: Promise<unknown>): Promise<Answer> {
 }
 
 /** Callers that go on until the process ends. What was answered is told as soon as it was. */
-async function load(world: World, callers: number): Promise<void> {
+async function load(
+  world: World,
+  { callers, prunes }: { readonly callers: number; readonly prunes: boolean },
+): Promise<void> {
   if ((await world.store.findOrganization("org-1")) === undefined) await world.addOrganization();
   const round = (await world.list()).total;
   for (let caller = 0; caller < callers; caller++) void live(world, `user-${round}-${caller}`);
+  if (prunes) void pruneEverything(world);
+}
+
+async function pruneEverything({ store, nowMs }: World): Promise<never> {
+  for (;;) {
+    await store.maintain({ kind: "pruneEvents", recordedBeforeMs: nowMs + 1 });
+    await store.maintain({ kind: "pruneDeliveries", endedBeforeMs: nowMs + 1 });
+  }
 }
 
 /** One user after the other: added, sent codes, verified after a wrong try. Mails are sent on the way. */

@@ -25,7 +25,8 @@ interface Organizations {
 
 export type Request =
   | ({ readonly do: "addOrganizations" | "addOrganizationsWhileClosing" } & Organizations)
-  | { readonly do: "load"; readonly callers: number }
+  /** With `prunes`, everything that may be removed is, all the time. */
+  | { readonly do: "load"; readonly callers: number; readonly prunes: boolean }
   | { readonly do: "list" | "listAgainAtOnce" | "health" | "close" };
 
 export interface ToChild {
@@ -124,8 +125,8 @@ export class StoreProcess {
   }
 
   /** Starts callers that go on until the process is killed. Resolves once so many calls were acknowledged. */
-  async loadUntilAcknowledged(callers: number, count: number): Promise<void> {
-    await this.#ask({ do: "load", callers });
+  async loadUntilAcknowledged(callers: number, count: number, { prunes = false } = {}): Promise<void> {
+    await this.#ask({ do: "load", callers, prunes });
     while (this.acknowledged.length < count) await once(this.#child, "message");
   }
 
