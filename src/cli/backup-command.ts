@@ -27,7 +27,13 @@ export async function backupCommand(file: string, { json, ...flags }: BackupFlag
     process.stderr.write(loaded.problems.map((problem) => `${problem}\n`).join(""));
     return EXIT_USAGE;
   }
-  const { databasePath } = loaded.config;
+  const { databasePath, postgres } = loaded.config;
+  if (postgres !== undefined) {
+    process.stderr.write(
+      "countersign: no backup was made: the database is PostgreSQL's, which has backups of its own (pg_dump, or pg_basebackup with an archive of its log)\n",
+    );
+    return EXIT_USAGE;
+  }
   // SQLite makes files beside a database that it opens.
   process.umask(0o077);
   const interrupts = watchInterrupts();

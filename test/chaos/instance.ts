@@ -30,7 +30,7 @@ export class Instance {
       try {
         this.url = await server.ready();
       } catch (error) {
-        if (left === 0 || !server.complaints.includes("the database cannot be reached")) throw error;
+        if (left === 0 || !server.complaints.includes("cannot open the database")) throw error;
         await sleep(PAUSE_MS);
       }
     }

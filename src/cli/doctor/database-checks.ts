@@ -2,7 +2,9 @@
 import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Config } from "../../config.ts";
+import { postgresServer } from "../../app.ts";
+import type { Config, PostgresConfig } from "../../config.ts";
+import { inspectPostgres, type PostgresInspection } from "../../store/postgres/inspection.ts";
 import { isDamage } from "../../store/sqlite/integrity.ts";
 import { inspectDatabase, type DatabaseInspection } from "../../store/sqlite/inspection.ts";
 import { bytesText, countText } from "../table.ts";
@@ -25,10 +27,57 @@ const EARLIEST_MS = Date.UTC(2026, 0, 1);
 export interface DatabaseLook {
   readonly checks: readonly Check[];
   /** Undefined where there is none that could be read. */
-  readonly inspection: DatabaseInspection | undefined;
+  readonly inspection: Pick<DatabaseInspection, "bytes" | "metadata"> | undefined;
 }
 
-export function lookAtDatabase({ databasePath }: Config, nowMs: number): DatabaseLook {
+/** @param timeoutMs for each look at a server */
+export async function lookAtDatabase(
+  config: Config,
+  nowMs: number,
+  timeoutMs: number,
+): Promise<DatabaseLook> {
+  return config.postgres === undefined
+    ? lookAtFile(config, nowMs)
+    : await lookAtServer(config.postgres, nowMs, timeoutMs);
+}
+
+async function lookAtServer(
+  postgres: PostgresConfig,
+  nowMs: number,
+  timeoutMs: number,
+): Promise<DatabaseLook> {
+  const { host, port, database } = postgres;
+  const name = `PostgreSQL ${host}:${port}/${database}`;
+  try {
+    const inspection = await inspectPostgres(await postgresServer(postgres), timeoutMs);
+    const checks = [
+      checkServer(name, inspection),
+      checkOutbox(inspection, nowMs),
+      checkClock(inspection, nowMs),
+    ];
+    return { checks, inspection };
+  } catch (error) {
+    const found = `${name} cannot be reached: ${(error as Error).message}`;
+    const advice = "see whether the server runs, and COUNTERSIGN_DATABASE_URL";
+    return { checks: [problem("database", found, advice)], inspection: undefined };
+  }
+}
+
+function checkServer(name: string, inspection: PostgresInspection): Check {
+  const { serverVersion, bytes, isStandby, schemaVersion, programSchemaVersion, lastPosition } = inspection;
+  const found =
+    `${name}, version ${serverVersion}: ${bytesText(bytes)}, schema ${schemaVersion}, ` +
+    `${countText(lastPosition)} events were recorded`;
+  if (isStandby) {
+    return problem("database", `${found}; it is a standby`, "name the primary: a standby takes no writes");
+  }
+  if (schemaVersion < programSchemaVersion) {
+    return warning("database", found, `the next start brings it to schema ${programSchemaVersion}`);
+  }
+  return ok("database", found);
+}
+
+function lookAtFile({ databasePath }: Config, nowMs: number): DatabaseLook {
   if (!existsSync(databasePath)) {
     const found = `there is no ${databasePath}`;
     const advice = "the first start of the service makes it; if there was one, see COUNTERSIGN_DATA_DIR";
@@ -85,7 +134,10 @@ function damaged(path: string, damage: readonly string[]): Check {
   );
 }
 
-function checkOutbox({ waiting, dueSinceMs }: DatabaseInspection, nowMs: number): Check {
+function checkOutbox(
+  { waiting, dueSinceMs }: Pick<DatabaseInspection, "waiting" | "dueSinceMs">,
+  nowMs: number,
+): Check {
   if (waiting.length === 0) return ok("outbox", "no mail waits");
   const states = waiting.map(
     ({ state, count, oldestQueuedAtMs }) =>
@@ -98,7 +150,7 @@ function checkOutbox({ waiting, dueSinceMs }: DatabaseInspection, nowMs: number)
   return lateMs < TOO_LATE_MS ? warning("outbox", found, advice) : problem("outbox", found, advice);
 }
 
-function checkClock({ lastEventAtMs }: DatabaseInspection, nowMs: number): Check {
+function checkClock({ lastEventAtMs }: Pick<DatabaseInspection, "lastEventAtMs">, nowMs: number): Check {
   const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
   const advice = "set the clock of this machine, and keep it set (NTP): codes and tokens end by it";
   if (nowMs < EARLIEST_MS)
@@ -111,9 +163,10 @@ function checkClock({ lastEventAtMs }: DatabaseInspection, nowMs: number): Check
   return ok("clock", `it is ${now} here, the last event was ${spanText(Math.max(0, -aheadMs))} ago`);
 }
 
-/** @param databaseBytes a backup takes as much */
-export async function checkDisk({ databasePath }: Config, databaseBytes: number): Promise<Check> {
-  const folder = dirname(databasePath);
+/** @param databaseBytes a backup of a database here takes as much */
+export async function checkDisk(config: Config, databaseBytes: number): Promise<Check> {
+  const isHere = config.postgres === undefined;
+  const folder = isHere ? dirname(config.databasePath) : config.dataDir;
   let free: number;
   try {
     const { bavail, bsize } = await statfs(folder);
@@ -125,6 +178,7 @@ export async function checkDisk({ databasePath }: Config, databaseBytes: number)
   const found = `${bytesText(free)} free in ${folder}`;
   const advice = "make room: on a full disk nothing can be written, and calls are refused";
   if (free < LEAST_FREE_BYTES) return problem("disk", found, advice);
-  if (free < COMFORTABLE_FREE_BYTES || free < databaseBytes) return warning("disk", found, advice);
+  if (free < COMFORTABLE_FREE_BYTES || (isHere && free < databaseBytes))
+    return warning("disk", found, advice);
   return ok("disk", found);
 }

@@ -18,6 +18,7 @@ export interface DoctorFlags extends Record<string, string | boolean | undefined
   readonly json?: boolean;
 }
 
+const DATABASE_TIMEOUT_MS = 5_000;
 const SERVICE_TIMEOUT_MS = 3_000;
 const RELAY_TIMEOUT_MS = 10_000;
 const DNS_TIMEOUT_MS = 2_000;
@@ -55,7 +56,7 @@ async function checkAll(
   ]);
   // Where something before it throws, nobody waits for it.
   overNetwork.catch(() => {});
-  const { checks: database, inspection } = lookAtDatabase(config, nowMs);
+  const { checks: database, inspection } = await lookAtDatabase(config, nowMs, DATABASE_TIMEOUT_MS);
   const disk = await checkDisk(config, inspection?.bytes ?? 0);
   const key = await checkKey(config, inspection);
   const certificate = await checkCertificate(config, nowMs);

@@ -11,7 +11,10 @@ import { checkExpiry, ok, problem, warning, type Check } from "./check.ts";
 
 const OTHERS = 0o077;
 
-export async function checkKey(config: Config, inspection: DatabaseInspection | undefined): Promise<Check> {
+export async function checkKey(
+  config: Config,
+  inspection: Pick<DatabaseInspection, "metadata"> | undefined,
+): Promise<Check> {
   const ownFile = join(config.dataDir, "secret.key");
   const source =
     config.secretKeyFile ?? (config.secretKeys === undefined ? ownFile : "COUNTERSIGN_SECRET_KEY");

@@ -195,6 +195,9 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
+/** What this program brings a database to. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
 /** Any number will do, as long as it stays this one. */
 const MIGRATION_LOCK = 6_720_412_815;
 /** A migration may rewrite a table. */

@@ -1,5 +1,5 @@
 // `countersign mail preview` and `mail defaults`, run as commands.
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { simpleParser } from "mailparser";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,6 +9,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { loadMailOverrides } from "../../../src/mail/messages/load-mail-overrides.ts";
 import { runCommand } from "../../support/command.ts";
+
+// Processes start slowly on a busy machine.
+jest.setTimeout(60_000);
 
 let folder: string;
 let templates: string;
