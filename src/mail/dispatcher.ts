@@ -61,18 +61,16 @@ import type { EnvironmentFactory } from "../store/environment-factory.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { DeliveryAttempt } from "../store/deliveries.ts";
 import type { CancelRequest, ClaimedDelivery, Settlement, Store } from "../store/store.ts";
-import { FailureError } from "../verification/failures.ts";
-import { parseLinkTemplate, renderLink } from "../verification/url-template.ts";
 import type { UserState } from "../verification/user/state.ts";
 import { ClaimWindow } from "./claim-window.ts";
+import { errorText } from "./error-text.ts";
 import { unsentEnd, type UnsentEnd } from "./freshness.ts";
 import { HandOver } from "./hand-over.ts";
 import type { MailGateway } from "./mail-gateway.ts";
 import { mailLookOf, type MailLook } from "./mail-look.ts";
 import type { SendOutcome } from "./mail-transport.ts";
-import { TEST_MAIL_LANGUAGE, TEST_MARK } from "./messages/test-mail.ts";
-import type { MailRequest, MailUser } from "./message.ts";
 import { nextAttempt, RETRY_DELAYS, type RetryDelay } from "./retry-policy.ts";
+import { rowRequest } from "./row-request.ts";
 
 export interface DispatcherOptions {
   readonly store: Store;
@@ -272,7 +270,7 @@ export class Dispatcher {
         else this.#wakeIn(startMs - nowMs);
       }
     } catch (error) {
-      this.#logger.warn({ problem: describeError(error) }, "outbox cannot be read");
+      this.#logger.warn({ problem: errorText(error) }, "outbox cannot be read");
       this.#wakeIn(this.#storeRetryMs);
     }
   }
@@ -305,7 +303,7 @@ export class Dispatcher {
     const beganMs = performance.now();
     void this.#attempt(flight)
       .catch((error: unknown) => ({
-        outcome: this.#retryLater(flight, describeError(error), RETRY_DELAYS.internal),
+        outcome: this.#retryLater(flight, errorText(error), RETRY_DELAYS.internal),
       }))
       .then((ending) => {
         this.#sending -= 1;
@@ -326,7 +324,7 @@ export class Dispatcher {
       const user = await this.#userOf(delivery);
       const unsent = this.#unsentEnd(delivery, user);
       if (unsent !== undefined) return { outcome: unsent };
-      const request = this.#requestOf(delivery, user);
+      const request = rowRequest(delivery, user, this.#keyring);
       if ("problem" in request) return { outcome: { state: "failed", problem: request.problem } };
       const startedAtMs = this.#environments.nowMs();
       handOver.foundLive(this.#livesForMs(flight, startedAtMs));
@@ -372,32 +370,6 @@ export class Dispatcher {
   /** Too little is left of the lease for a send. */
   #isLate({ leaseUntilMs }: Flight): boolean {
     return this.#environments.nowMs() + this.#maxSendMs > leaseUntilMs;
-  }
-
-  #requestOf(
-    delivery: ClaimedDelivery,
-    user: UserState | undefined,
-  ): MailRequest | { readonly problem: string } {
-    const { deliveryId, userId, organizationId, recipient, urlTemplate, acceptLanguage } = delivery;
-    const { queuedAtMs, expiresAtMs } = delivery;
-    if (delivery.kind === "test") return testMailRequest(delivery);
-    if (delivery.kind === "notice") return noticeRequest(delivery);
-    if (user === undefined) return { problem: "there is no such user" };
-    let code: string;
-    try {
-      code = this.#keyring.open(delivery.sealedCode, deliveryId);
-    } catch (error) {
-      return { problem: `the code cannot be opened: ${(error as Error).message}` };
-    }
-    const parsed = parseLinkTemplate(urlTemplate);
-    if (!parsed.ok) return { problem: `the link template cannot be read: ${parsed.failure.name}` };
-    try {
-      const link = renderLink(parsed.template, { UserID: userId, Code: code, OrgID: organizationId });
-      const mailUser = mailUserOf(userId, user);
-      return { deliveryId, recipient, user: mailUser, code, link, acceptLanguage, queuedAtMs, expiresAtMs };
-    } catch (error) {
-      return { problem: `the link cannot be made: ${describeError(error)}` };
-    }
   }
 
   #outcomeOf(flight: Flight, sent: Exclude<SendOutcome, { kind: "withdrawn" }>): Outcome {
@@ -498,7 +470,7 @@ export class Dispatcher {
         );
       return true;
     } catch (error) {
-      const problem = describeError(error);
+      const problem = errorText(error);
       this.#logger.warn({ count: ended.length, problem }, "outcomes of mails cannot be recorded");
       return false;
     }
@@ -537,57 +509,4 @@ export class Dispatcher {
 function isDue(outcome: Outcome | undefined, nowMs: number): boolean {
   if (outcome === undefined) return false;
   return outcome.state === "released" || (outcome.state === "retrying" && outcome.retryAtMs <= nowMs);
-}
-
-function testMailRequest(delivery: ClaimedDelivery): MailRequest {
-  const { deliveryId, recipient, queuedAtMs, expiresAtMs } = delivery;
-  const user = { ...namelessUser(delivery), preferredLanguage: TEST_MAIL_LANGUAGE };
-  return { kind: "test", deliveryId, recipient, user, code: TEST_MARK, link: "", queuedAtMs, expiresAtMs };
-}
-
-/** Says what its row says: by now the user may have another name, or another language, or none. */
-function noticeRequest(delivery: ClaimedDelivery): MailRequest {
-  const { deliveryId, recipient, newAddress, acceptLanguage, queuedAtMs, expiresAtMs } = delivery;
-  const user = namelessUser(delivery);
-  const common = { deliveryId, recipient, user, acceptLanguage, queuedAtMs, expiresAtMs };
-  return { ...common, kind: "notice", code: "", link: "", newAddress };
-}
-
-function namelessUser({ userId, organizationId, queuedAtMs }: ClaimedDelivery): MailUser {
-  return {
-    userId,
-    organizationId,
-    username: "",
-    givenName: "",
-    familyName: "",
-    nickName: "",
-    displayName: "",
-    preferredLanguage: "",
-    createdAtMs: queuedAtMs,
-    changedAtMs: queuedAtMs,
-  };
-}
-
-function mailUserOf(userId: string, { organizationId, username, profile, email, ...state }: UserState) {
-  const { givenName, familyName, nickName, displayName, preferredLanguage } = profile;
-  return {
-    userId,
-    organizationId,
-    username,
-    givenName,
-    familyName,
-    nickName,
-    displayName,
-    preferredLanguage,
-    createdAtMs: state.createdAtMs,
-    changedAtMs: state.changedAtMs,
-    ...(email.isVerified && { verifiedAddress: email.address }),
-  };
-}
-
-/** What may be logged and stored of an error. Others than those of the store may quote links and addresses. */
-function describeError(error: unknown): string {
-  if (!(error instanceof FailureError)) return error instanceof Error ? error.name : "unknown error";
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-  return `${error.failure.name}${cause}`;
 }

@@ -1,5 +1,5 @@
 // The dev inbox in a real Chromium: what a developer does with it, and what a mail must not do to it.
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,16 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { noBrowserReason, startBrowser } from "../support/chromium.ts";
+import { startBrowser } from "../support/chromium.ts";
+import { describeInBrowser } from "../support/describe-in-browser.ts";
 
 const START_TIMEOUT_MS = 60_000;
 /** Sets a mark where it may run. Names are cut, and left out with what looks like a link in them. */
 const ATTACK = "<script>ran=1</script><img src=x onerror=ran=1>";
 
 jest.setTimeout(30_000);
-
-const describeInBrowser = noBrowserReason === undefined ? describe : describe.skip;
-if (noBrowserReason !== undefined) process.stderr.write(`not in a browser: ${noBrowserReason}\n`);
 
 describeInBrowser("in Chromium", () => {
   let browser: Browser;

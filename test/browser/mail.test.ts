@@ -4,7 +4,8 @@ import type { Browser, Page } from "playwright-core";
 import { createComposer, type Mail } from "../../src/mail/message.ts";
 import { BUILT_IN_LOCALES } from "../../src/mail/messages/built-in-locales.ts";
 import { mailRequest } from "../mail/mail-request.ts";
-import { noBrowserReason, startBrowser } from "../support/chromium.ts";
+import { startBrowser } from "../support/chromium.ts";
+import { describeInBrowser } from "../support/describe-in-browser.ts";
 
 const START_TIMEOUT_MS = 60_000;
 const NARROW_PX = 320;
@@ -44,9 +45,6 @@ const MEASURE_CONTRASTS = `(() => {
   }
   return found;
 })()`;
-
-const describeInBrowser = noBrowserReason === undefined ? describe : describe.skip;
-if (noBrowserReason !== undefined) process.stderr.write(`not in a browser: ${noBrowserReason}\n`);
 
 describeInBrowser("in Chromium", () => {
   let browser: Browser;

@@ -8,7 +8,8 @@ import { gzipSync } from "node:zlib";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { pageLocale, PAGE_LOCALES } from "../../src/web/verify/page-locales.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { noBrowserReason, startBrowser } from "../support/chromium.ts";
+import { startBrowser } from "../support/chromium.ts";
+import { describeInBrowser } from "../support/describe-in-browser.ts";
 
 const START_TIMEOUT_MS = 60_000;
 const MAX_PAGE_BYTES = 30_000;
@@ -18,9 +19,6 @@ const PROCEDURE = "/zitadel.user.v2.UserService/VerifyEmail";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 jest.setTimeout(60_000);
-
-const describeInBrowser = noBrowserReason === undefined ? describe : describe.skip;
-if (noBrowserReason !== undefined) process.stderr.write(`not in a browser: ${noBrowserReason}\n`);
 
 interface Invited {
   readonly userId: string;

@@ -1,5 +1,5 @@
 // examples/web-app in a real Chromium, against a service of another origin: a sign-up, as a person goes through it.
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -9,7 +9,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { noBrowserReason, startBrowser } from "../support/chromium.ts";
+import { startBrowser } from "../support/chromium.ts";
+import { describeInBrowser } from "../support/describe-in-browser.ts";
 import { esbuild } from "../support/esbuild.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -19,9 +20,6 @@ const START_TIMEOUT_MS = 60_000;
 const SOON_MS = 1_000;
 
 jest.setTimeout(60_000);
-
-const describeInBrowser = noBrowserReason === undefined ? describe : describe.skip;
-if (noBrowserReason !== undefined) process.stderr.write(`not in a browser: ${noBrowserReason}\n`);
 
 async function bundle(entry: string, outfile: string, ...options: string[]): Promise<void> {
   await esbuild(join(EXAMPLE, entry), "--format=esm", `--outfile=${outfile}`, ...options);

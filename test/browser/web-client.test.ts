@@ -1,20 +1,18 @@
 // Clients in a real Chromium, on a page of another origin than the service's: send, check, verify, look.
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { noBrowserReason, startBrowser } from "../support/chromium.ts";
+import { startBrowser } from "../support/chromium.ts";
+import { describeInBrowser } from "../support/describe-in-browser.ts";
 import { esbuild } from "../support/esbuild.ts";
 
 const START_TIMEOUT_MS = 60_000;
 const ERRAND = fileURLToPath(new URL("client-errand.ts", import.meta.url));
 
 jest.setTimeout(60_000);
-
-const describeInBrowser = noBrowserReason === undefined ? describe : describe.skip;
-if (noBrowserReason !== undefined) process.stderr.write(`not in a browser: ${noBrowserReason}\n`);
 
 describeInBrowser("in Chromium, on another origin", () => {
   let browser: Browser;

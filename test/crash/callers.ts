@@ -4,6 +4,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { Details } from "../../gen/zitadel/object/v2/object_pb.ts";
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
+import { EXPECTED_REFUSALS } from "./expected-refusals.ts";
 import type { Call, IssuedCode, Ledger } from "./ledger.ts";
 import { Random } from "../support/random.ts";
 
@@ -12,15 +13,6 @@ const CALLERS_PER_CONNECTION = 8;
 const CALL_TIMEOUT_MS = 15_000;
 /** Neither O nor 1 is ever drawn. */
 const WRONG_CODE = "WRONG1";
-/** What may happen where many work on one user. */
-const REFUSALS = [
-  "CODE_INVALID",
-  "CODE_SUPERSEDED",
-  "CODE_ALREADY_USED",
-  "NO_CODE",
-  "CODE_USED_UP",
-  "USER_ALREADY_EXISTS",
-];
 const RETURN_CODE = { case: "returnCode", value: {} } as const;
 
 /** Users that all callers work on, over all rounds, and the code last seen for each. */
@@ -280,7 +272,7 @@ class Caller {
       }
       ledger.refused(note, info.reason);
       shift.answered();
-      if (!REFUSALS.includes(info.reason))
+      if (!EXPECTED_REFUSALS.includes(info.reason))
         throw new Error(`${what} was refused: ${error.message}`, { cause });
       return { ok: false, refusal: info.reason };
     }

@@ -148,9 +148,10 @@ test("a mail is released and at once claimed anew, before its release is known: 
   // The connection came too late for this lease.
   outbox.clock.offsetMs += LEASE_MS - MAX_SEND_MS + 1;
   const settled = slow.hold("settleDeliveries");
+  // Before the release, which may be committed, and so claimed, sooner than its answer is looked at here.
+  const claimed = slow.hold("claimDeliveries");
   connected.resolve();
   await settled;
-  const claimed = slow.hold("claimDeliveries");
   dispatcher?.wake();
   await claimed;
   slow.letGo("claimDeliveries");

@@ -1,15 +1,15 @@
 // countersign.v1.DeliveryService in four formats: a call's name and its request as JSON give an answer as JSON. The
 // formats of RPC are connect's own clients; REST is written out.
-import { fromJson, toJson, type DescMethodUnary, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
-import { ConnectError, type Transport } from "@connectrpc/connect";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
 import {
   createConnectTransport,
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
 import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
-import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { TestApplication } from "./application.ts";
+import { askOverRpc, queryText, readRestAnswer, unaryMethod } from "./json-calls.ts";
 
 export type DeliveryMethod = (typeof DeliveryService.methods)[number]["name"];
 
@@ -17,18 +17,6 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** @throws Refused */
 export type Ask = (method: DeliveryMethod, request: JsonObject, headers?: Headers) => Promise<JsonObject>;
-
-export class Refused extends Error {
-  /** gRPC's number. */
-  readonly code: number;
-  readonly reason: string;
-
-  constructor(code: number, reason: string, message: string) {
-    super(message);
-    this.code = code;
-    this.reason = reason;
-  }
-}
 
 export const deliveryFormats: readonly (readonly [name: string, make: (of: TestApplication) => Ask])[] = [
   ["gRPC", ({ url, token }) => overRpc(createGrpcTransport({ baseUrl: url }), token)],
@@ -53,18 +41,8 @@ export function overRest(url: string, token: string): Ask {
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
       ...(verb === "POST" && { body: JSON.stringify(request) }),
     });
-    const answer: unknown = await response.json();
-    if (response.ok) return answer as JsonObject;
-    const { code, message, details } = answer as RestStatus;
-    const info = details.find((detail) => detail["@type"].endsWith("google.rpc.ErrorInfo"));
-    throw new Refused(code, info?.reason ?? "", message);
+    return readRestAnswer(response);
   };
-}
-
-interface RestStatus {
-  readonly code: number;
-  readonly message: string;
-  readonly details: readonly { readonly "@type": string; readonly reason?: string }[];
 }
 
 type RestRoute = readonly [verb: string, path: string];
@@ -74,16 +52,16 @@ function restRoute(method: DeliveryMethod, request: JsonObject): RestRoute {
   const id = encodeURIComponent(textOf(request["deliveryId"]));
   const { address, ...rest } = request;
   const routes: Readonly<Record<string, RestRoute>> = {
-    ListDeliveries: ["GET", `${base}/deliveries?${query(request)}`],
+    ListDeliveries: ["GET", `${base}/deliveries?${queryText(request)}`],
     GetDelivery: ["GET", `${base}/deliveries/${id}`],
     RetryDelivery: ["POST", `${base}/deliveries/${id}/retry`],
     CancelDelivery: ["POST", `${base}/deliveries/${id}/cancel`],
     SendTestMail: ["POST", `${base}/deliveries/test`],
     ReportBounce: ["POST", `${base}/bounces`],
-    ListSuppressions: ["GET", `${base}/suppressions?${query(request)}`],
+    ListSuppressions: ["GET", `${base}/suppressions?${queryText(request)}`],
     RemoveSuppression: [
       "DELETE",
-      `${base}/suppressions/${encodeURIComponent(textOf(address))}?${query(rest)}`,
+      `${base}/suppressions/${encodeURIComponent(textOf(address))}?${queryText(rest)}`,
     ],
   };
   const route = routes[method];
@@ -97,25 +75,10 @@ function textOf(value: JsonValue | undefined): string {
   return value === undefined ? "" : JSON.stringify(value);
 }
 
-function query(request: JsonObject): string {
-  const pairs = Object.entries(request).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).map((each) => [name, textOf(each)] as [string, string]),
-  );
-  return new URLSearchParams(pairs).toString();
-}
-
 function overRpc(transport: Transport, token: string): Ask {
-  return async (name, request, headers = {}) => {
-    const method = DeliveryService.methods.find((each) => each.name === name) as DescMethodUnary;
-    const all = { authorization: `Bearer ${token}`, ...headers };
-    try {
-      const input = fromJson(method.input, request);
-      const answer = await transport.unary(method, undefined, 10_000, all, input);
-      return toJson(method.output, answer.message) as JsonObject;
-    } catch (error) {
-      if (!(error instanceof ConnectError)) throw error;
-      const [info] = error.findDetails(ErrorInfoSchema);
-      throw new Refused(error.code, info?.reason ?? "", error.rawMessage);
-    }
-  };
+  return (name, request, headers = {}) =>
+    askOverRpc(transport, unaryMethod(DeliveryService, name), request, {
+      authorization: `Bearer ${token}`,
+      ...headers,
+    });
 }

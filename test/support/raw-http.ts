@@ -27,6 +27,12 @@ export interface RawAnswer {
   readonly body: Buffer;
 }
 
+/** All that tells one answer from another, whenever they came. */
+export function fingerprint({ status, headers, trailers, body }: RawAnswer): string {
+  const { "x-request-id": _id, date: _date, ...stable } = headers;
+  return JSON.stringify([status, stable, trailers, body.toString("base64")]);
+}
+
 /** One exchange on a connection of its own. */
 export async function exchangeHttp1(target: Target, request: RawRequest): Promise<RawAnswer> {
   const { method, path, headers = {}, body, chunked = false } = request;

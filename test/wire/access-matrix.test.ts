@@ -19,7 +19,7 @@ import { EventService } from "../../gen/countersign/v1/event_service_pb.ts";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
-import { Refused } from "../support/delivery-clients.ts";
+import { Refused } from "../support/json-calls.ts";
 import { SERVED_SERVICES } from "../support/served-services.ts";
 import { at, textAt } from "../support/wire-formats.ts";
 import { CALLS, type Trial } from "./access-matrix/calls.ts";

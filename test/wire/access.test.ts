@@ -6,7 +6,7 @@ import { AccessService } from "../../gen/countersign/v1/access_service_pb.ts";
 import { DeliveryService } from "../../gen/countersign/v1/delivery_service_pb.ts";
 import { OrganizationService } from "../../gen/countersign/v1/organization_service_pb.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { Refused } from "../support/delivery-clients.ts";
+import { outcome, Refused } from "../support/json-calls.ts";
 import { clientFormats, openGrpc, type Ask, type ServiceClient } from "../support/service-clients.ts";
 import { textAt } from "../support/wire-formats.ts";
 
@@ -36,17 +36,6 @@ afterAll(async () => {
 function opened(client: ServiceClient): Ask {
   clients.push(client);
   return client.ask;
-}
-
-/** `code REASON`, or "ok". */
-async function outcome(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return "ok";
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    return `${error.code} ${error.reason}`;
-  }
 }
 
 async function message(call: Promise<unknown>): Promise<string> {

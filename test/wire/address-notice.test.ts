@@ -4,7 +4,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { Relay } from "../mail/relay.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { overRest } from "../support/delivery-clients.ts";
-import { asAdmin, ask } from "../support/jwt-calls.ts";
+import { asAdmin, ask } from "../support/user-service-calls.ts";
 import { JwtIssuer } from "../support/jwt-issuer.ts";
 import { grpc, rest, type Format, type MethodName } from "../support/wire-formats.ts";
 

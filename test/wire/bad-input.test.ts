@@ -2,17 +2,20 @@
 // calls that follow.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import {
   exchangeHttp1,
   exchangeHttp2,
+  fingerprint,
   Http2Connection,
   type RawAnswer,
   type RawRequest,
 } from "../support/raw-http.ts";
 import { expectGoodCalls } from "../support/good-call.ts";
 import { refused, type Refusal } from "../support/refusals.ts";
+import { addUser, asAdmin, newCode } from "../support/user-service-calls.ts";
 import {
   at,
   connectJson,
@@ -24,7 +27,6 @@ import {
   isServedOverRest,
   procedurePath,
   rest,
-  textAt,
   type Answer,
   type Format,
   type MethodName,
@@ -35,7 +37,6 @@ const MIB = 1024 * 1024;
 
 let application: TestApplication;
 let clockOffsetMs = 0;
-let users = 0;
 
 beforeAll(async () => {
   application = await startTestApplication({ sources: { nowMs: () => Date.now() + clockOffsetMs } });
@@ -61,26 +62,6 @@ async function call(
   return format.decode(method, await exchange(format, format.encode(method, message), overrides));
 }
 
-async function succeed(method: MethodName, message: JsonObject): Promise<JsonObject> {
-  const answer = await call(rest, method, message);
-  if (answer.message === undefined) throw new Error(JSON.stringify(answer.error));
-  return answer.message as JsonObject;
-}
-
-async function addUser(): Promise<{ readonly userId: string; readonly email: string }> {
-  users += 1;
-  const email = `user-${users}@example.com`;
-  const added = await succeed("AddHumanUser", {
-    profile: { givenName: "Ada", familyName: "Lovelace" },
-    email: { email, isVerified: false },
-  });
-  return { userId: textAt(added, "userId"), email };
-}
-
-async function newCode(userId: string): Promise<string> {
-  return textAt(await succeed("SendEmailCode", { userId, returnCode: {} }), "verificationCode");
-}
-
 /** Another code of the same form. */
 function otherThan(code: string): string {
   return code.replace(/^./, (first) => (first === "A" ? "B" : "A"));
@@ -93,45 +74,45 @@ const CODE_INVALID: Refusal = { ...CODE_TEXT, reason: "CODE_INVALID" };
 const futileTries = {
   "an unknown user": async () => ({ userId: "nobody", verificationCode: "AAAAAA" }),
   "a deleted user": async () => {
-    const { userId } = await addUser();
-    const verificationCode = await newCode(userId);
-    await succeed("DeleteUser", { userId });
+    const userId = await addUser(application);
+    const verificationCode = await newCode(application, userId);
+    await asAdmin(application, "DeleteUser", { userId });
     return { userId, verificationCode };
   },
   "a wrong code": async () => {
-    const { userId } = await addUser();
-    return { userId, verificationCode: otherThan(await newCode(userId)) };
+    const userId = await addUser(application);
+    return { userId, verificationCode: otherThan(await newCode(application, userId)) };
   },
   "a superseded code": async () => {
-    const { userId } = await addUser();
-    const verificationCode = await newCode(userId);
-    await newCode(userId);
+    const userId = await addUser(application);
+    const verificationCode = await newCode(application, userId);
+    await newCode(application, userId);
     return { userId, verificationCode };
   },
   "an expired code": async () => {
-    const { userId } = await addUser();
-    const verificationCode = await newCode(userId);
+    const userId = await addUser(application);
+    const verificationCode = await newCode(application, userId);
     clockOffsetMs += CODE_TTL_MS + 1;
     return { userId, verificationCode };
   },
-  "no code at all": async () => ({ userId: (await addUser()).userId, verificationCode: "AAAAAA" }),
+  "no code at all": async () => ({ userId: await addUser(application), verificationCode: "AAAAAA" }),
   "another code after a success": async () => {
-    const { userId } = await addUser();
-    const code = await newCode(userId);
-    await succeed("VerifyEmail", { userId, verificationCode: code });
+    const userId = await addUser(application);
+    const code = await newCode(application, userId);
+    await asAdmin(application, "VerifyEmail", { userId, verificationCode: code });
     return { userId, verificationCode: otherThan(code) };
   },
   "a used code, another one waiting": async () => {
-    const { userId } = await addUser();
-    const verificationCode = await newCode(userId);
-    await succeed("VerifyEmail", { userId, verificationCode });
-    await newCode(userId);
+    const userId = await addUser(application);
+    const verificationCode = await newCode(application, userId);
+    await asAdmin(application, "VerifyEmail", { userId, verificationCode });
+    await newCode(application, userId);
     return { userId, verificationCode };
   },
   "another user's code": async () => {
-    const [one, other] = [await addUser(), await addUser()];
-    await newCode(one.userId);
-    return { userId: one.userId, verificationCode: await newCode(other.userId) };
+    const [one, other] = [await addUser(application), await addUser(application)];
+    await newCode(application, one);
+    return { userId: one, verificationCode: await newCode(application, other) };
   },
 } satisfies Record<string, () => Promise<JsonObject>>;
 
@@ -403,19 +384,26 @@ const preconditions: readonly Case[] = [
   {
     name: "ResendEmailCode without a code that waits",
     method: "ResendEmailCode",
-    message: async () => ({ userId: (await addUser()).userId }),
+    message: async () => ({ userId: await addUser(application) }),
     refusal: { code: 9, text: "Code is empty", id: "EMAIL-5w5ilin4yt", reason: "NO_CODE" },
   },
   {
     name: "SetEmail of the stored address",
     method: "SetEmail",
-    message: async () => ({ ...(await addUser()) }),
+    message: async () => {
+      const email = `${randomUUID()}@example.com`;
+      return { userId: await addUser(application, email), email };
+    },
     refusal: { code: 9, text: "Email not changed", id: "COMMAND-Uch5e", reason: "EMAIL_NOT_CHANGED" },
   },
   {
     name: "AddHumanUser with an id that is taken",
     method: "AddHumanUser",
-    message: async () => ({ userId: (await addUser()).userId, profile, email: { email: "new@example.com" } }),
+    message: async () => ({
+      userId: await addUser(application),
+      profile,
+      email: { email: "new@example.com" },
+    }),
     refusal: {
       code: 9,
       text: "User already exists",
@@ -426,7 +414,11 @@ const preconditions: readonly Case[] = [
   {
     name: "AddHumanUser with a username that is taken",
     method: "AddHumanUser",
-    message: async () => ({ profile, email: { email: (await addUser()).email } }),
+    message: async () => {
+      const email = `${randomUUID()}@example.com`;
+      await addUser(application, email);
+      return { profile, email: { email } };
+    },
     refusal: { code: 6, text: "User already exists", id: "V3-DKcYh", reason: "USERNAME_TAKEN" },
   },
 ];
@@ -445,21 +437,21 @@ describe.each(formats)("$name", (format) => {
   });
 
   test("the right code after five wrong ones is refused, and a new code is not", async () => {
-    const { userId } = await addUser();
-    const code = await newCode(userId);
+    const userId = await addUser(application);
+    const code = await newCode(application, userId);
     const wrong = { userId, verificationCode: otherThan(code) };
     for (let tries = 0; tries < 5; tries += 1) {
       expect((await call(format, "VerifyEmail", wrong)).error).toEqual(refused(CODE_INVALID));
     }
     const { error } = await call(format, "VerifyEmail", { userId, verificationCode: code });
     expect(error).toEqual(refused({ ...CODE_TEXT, reason: "CODE_USED_UP" }));
-    const verificationCode = await newCode(userId);
+    const verificationCode = await newCode(application, userId);
     expect((await call(format, "VerifyEmail", { userId, verificationCode })).error).toBeUndefined();
   });
 
   test("a code works until the end of its hour", async () => {
-    const { userId } = await addUser();
-    const verificationCode = await newCode(userId);
+    const userId = await addUser(application);
+    const verificationCode = await newCode(application, userId);
     clockOffsetMs += CODE_TTL_MS - 60_000;
     expect((await call(format, "VerifyEmail", { userId, verificationCode })).error).toBeUndefined();
   });
@@ -481,7 +473,7 @@ describe.each(formats)("$name", (format) => {
     ["a JWT that nobody signed", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.", tokenInvalid],
     ["10 kB of garbage", `Bearer ${"\u00e9x".repeat(5_000)}`, tokenInvalid],
   ])("Authorization: %s", async (_what, authorization, expected) => {
-    const { userId } = await addUser();
+    const userId = await addUser(application);
     const { httpStatus, headers, error } = await call(format, "GetUserByID", { userId }, { authorization });
     expect(error).toEqual(expected);
     expect(httpStatus).toBe(format.statusOf(16));
@@ -489,7 +481,7 @@ describe.each(formats)("$name", (format) => {
   });
 
   test("the token's scheme is read in any case", async () => {
-    const { userId } = await addUser();
+    const userId = await addUser(application);
     const authorization = `bEARER  ${application.token}`;
     expect((await call(format, "GetUserByID", { userId }, { authorization })).error).toBeUndefined();
   });
@@ -502,7 +494,7 @@ describe.each(formats)("$name", (format) => {
   });
 
   test("x-zitadel-orgid of an unknown organization", async () => {
-    const { userId } = await addUser();
+    const userId = await addUser(application);
     const headers = { "x-zitadel-orgid": "123" };
     const { httpStatus, error } = await call(format, "GetUserByID", { userId }, headers);
     expect(error).toEqual(
@@ -525,12 +517,12 @@ describe.each(formats)("anonymous VerifyEmail, $name", (format) => {
   const anonymous = { authorization: "" };
 
   test("the right code is enough", async () => {
-    const { userId } = await addUser();
-    const verificationCode = await newCode(userId);
+    const userId = await addUser(application);
+    const verificationCode = await newCode(application, userId);
     const { error, message } = await call(format, "VerifyEmail", { userId, verificationCode }, anonymous);
     expect(error).toBeUndefined();
     expect(at(message, "details", "resourceOwner")).toBe(application.organizationId);
-    const found = await succeed("GetUserByID", { userId });
+    const found = await asAdmin(application, "GetUserByID", { userId });
     expect(at(found, "user", "human", "email", "isVerified")).toBe(true);
   });
 
@@ -548,35 +540,29 @@ describe.each(formats)("anonymous VerifyEmail, $name", (format) => {
   });
 
   test("a token that is wrong is no anonymity", async () => {
-    const { userId } = await addUser();
-    const verificationCode = await newCode(userId);
+    const userId = await addUser(application);
+    const verificationCode = await newCode(application, userId);
     const authorization = "Bearer nonsense";
     const { error } = await call(format, "VerifyEmail", { userId, verificationCode }, { authorization });
     expect(error?.code).toBe(16);
-    const found = await succeed("GetUserByID", { userId });
+    const found = await asAdmin(application, "GetUserByID", { userId });
     expect(at(found, "user", "human", "email", "isVerified")).toBeUndefined();
   });
 
   test("no other call is open", async () => {
-    const { userId } = await addUser();
+    const userId = await addUser(application);
     const { error } = await call(format, "SendEmailCode", { userId, returnCode: {} }, anonymous);
     expect(error).toEqual(refused({ code: 16, text: "auth header missing", reason: "AUTH_HEADER_MISSING" }));
   });
 
   async function usedUp(): Promise<JsonObject> {
-    const { userId } = await addUser();
-    const verificationCode = await newCode(userId);
+    const userId = await addUser(application);
+    const verificationCode = await newCode(application, userId);
     const wrong = { userId, verificationCode: otherThan(verificationCode) };
     for (let tries = 0; tries < 5; tries += 1) await call(format, "VerifyEmail", wrong, anonymous);
     return { userId, verificationCode };
   }
 });
-
-/** All of an answer but what differs from request to request anyway. */
-function fingerprint({ status, headers, trailers, body }: RawAnswer): string {
-  const { "x-request-id": _id, date: _date, ...stable } = headers;
-  return JSON.stringify([status, stable, trailers, body.toString("base64")]);
-}
 
 // --- Requests that never become a call -----------------------------------------------------------------------------
 

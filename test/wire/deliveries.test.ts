@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Refusal, Relay, type ReceivedMail } from "../mail/relay.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { deliveryFormats, Refused, type Ask } from "../support/delivery-clients.ts";
+import { deliveryFormats, type Ask } from "../support/delivery-clients.ts";
+import { Refused } from "../support/json-calls.ts";
 import { at, textAt } from "../support/wire-formats.ts";
 
 jest.setTimeout(30_000);

@@ -1,13 +1,7 @@
 // The log of events over real sockets: looked through, and followed by clients that come and go.
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { toJson } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient, type Client, type Transport } from "@connectrpc/connect";
-import {
-  createConnectTransport,
-  createGrpcTransport,
-  createGrpcWebTransport,
-  Http2SessionManager,
-} from "@connectrpc/connect-node";
+import { Code, ConnectError, createClient, type Client } from "@connectrpc/connect";
 import { randomInt } from "node:crypto";
 import * as http2 from "node:http2";
 import { setTimeout as pause } from "node:timers/promises";
@@ -17,13 +11,19 @@ import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_det
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import { startTestApplication } from "../support/application.ts";
 import { startEventServer, type EventServer, type EventServerOptions } from "../support/event-server.ts";
+import {
+  closeAll,
+  openStreamTransport,
+  STREAM_TRANSPORTS,
+  type Closing,
+} from "../support/stream-transports.ts";
 import { frame } from "../support/wire-formats.ts";
 
 jest.setTimeout(60_000);
 
 let server: EventServer;
 let adminToken: string;
-const closing: (() => unknown)[] = [];
+const closing: Closing = [];
 
 async function serve(options?: EventServerOptions): Promise<void> {
   server = await startEventServer(options);
@@ -31,31 +31,10 @@ async function serve(options?: EventServerOptions): Promise<void> {
   ({ token: adminToken } = await server.addAccount("IAM_OWNER"));
 }
 
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-const TRANSPORTS: Readonly<Record<string, (baseUrl: string) => Transport>> = {
-  gRPC: (baseUrl) => createGrpcTransport({ baseUrl, sessionManager: sessionTo(baseUrl) }),
-  "gRPC-Web over HTTP/1.1": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
-  "gRPC-Web over HTTP/2": (baseUrl) =>
-    createGrpcWebTransport({ baseUrl, httpVersion: "2", sessionManager: sessionTo(baseUrl) }),
-  "Connect JSON over HTTP/1.1": (baseUrl) =>
-    createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: false }),
-  "Connect binary over HTTP/2": (baseUrl) =>
-    createConnectTransport({ baseUrl, httpVersion: "2", sessionManager: sessionTo(baseUrl) }),
-};
-
-function sessionTo(url: string): Http2SessionManager {
-  const manager = new Http2SessionManager(url);
-  closing.push(() => manager.abort());
-  return manager;
-}
+afterEach(() => closeAll(closing));
 
 function eventsOver(transport: string, url = server.url): Client<typeof EventService> {
-  const make = TRANSPORTS[transport];
-  if (make === undefined) throw new Error(`no transport ${transport}`);
-  return createClient(EventService, make(url));
+  return createClient(EventService, openStreamTransport(transport, url, closing));
 }
 
 const as = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
@@ -126,7 +105,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   while (!(await condition())) await pause(10);
 }
 
-describe.each(Object.keys(TRANSPORTS))("over %s", (transport) => {
+describe.each(STREAM_TRANSPORTS)("over %s", (transport) => {
   beforeEach(() => serve());
 
   test("a watch says that it lives, gives what there is and what comes, in order", async () => {
@@ -374,7 +353,7 @@ describe("a watcher that never reads", () => {
 describe("under 64 writers", () => {
   test("a watcher restarted at random sees every event exactly once, and in order per user", async () => {
     await serve();
-    const users = createClient(UserService, TRANSPORTS["gRPC"]?.(server.url) as Transport);
+    const users = createClient(UserService, openStreamTransport("gRPC", server.url, closing));
     async function write(writer: number): Promise<void> {
       for (let round = 0; round < 6; round++) {
         const userId = `writer-${writer}-user-${round % 2}`;
@@ -438,7 +417,7 @@ describe("what events tell", () => {
   test("who, from where, and what: never a code, a digest, a token or a link", async () => {
     await serve();
     const { world } = server;
-    const users = createClient(UserService, TRANSPORTS["gRPC"]?.(server.url) as Transport);
+    const users = createClient(UserService, openStreamTransport("gRPC", server.url, closing));
     const urlTemplate = "https://app.example/verify?secret=hidden&code={{.Code}}";
     await world.addUser("ada");
     const options = { headers: { ...as(adminToken).headers, "x-request-id": "request-7" } };

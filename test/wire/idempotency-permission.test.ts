@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { randomUUID } from "node:crypto";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { asAdmin, ask } from "../support/jwt-calls.ts";
+import { asAdmin, ask } from "../support/user-service-calls.ts";
 import { refused, type Refusal } from "../support/refusals.ts";
 import { formats, isServedOverRest, rest, textAt, type MethodName } from "../support/wire-formats.ts";
 

@@ -7,7 +7,7 @@ import { simpleParser } from "mailparser";
 import { InboxService } from "../../gen/countersign/v1/inbox_service_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { Refused } from "../support/delivery-clients.ts";
+import { Refused } from "../support/json-calls.ts";
 import { textAt } from "../support/wire-formats.ts";
 
 jest.setTimeout(30_000);

@@ -8,7 +8,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { asAdmin, ask, exchange } from "../support/jwt-calls.ts";
+import { asAdmin, ask, exchange } from "../support/user-service-calls.ts";
 import { AUDIENCE, encodePart, JwtIssuer, newSigningKey, type SigningKey } from "../support/jwt-issuer.ts";
 import { refused, type Refusal } from "../support/refusals.ts";
 import { at, grpc, rest, textAt, type Answer, type Format } from "../support/wire-formats.ts";

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import type { JsonObject } from "@bufbuild/protobuf";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { keepConnection } from "../support/kept-connection.ts";
-import { exchangeHttp1, type RawAnswer } from "../support/raw-http.ts";
+import { exchangeHttp1, fingerprint } from "../support/raw-http.ts";
 import { timingTell, type TimingTell } from "../support/timing-tell.ts";
-import { grpc, rest, textAt, type Format, type MethodName } from "../support/wire-formats.ts";
+import { addUser, asAdmin, newCode } from "../support/user-service-calls.ts";
+import { grpc, rest, type Format } from "../support/wire-formats.ts";
 
 jest.setTimeout(120_000);
 
@@ -21,37 +22,16 @@ const MOST_GUESSED_RIGHT = 0.6;
 
 let application: TestApplication;
 let clockOffsetMs = 0;
-let users = 0;
+let strangers = 0;
 
 beforeAll(async () => {
   application = await startTestApplication({ sources: { nowMs: () => Date.now() + clockOffsetMs } });
 });
 afterAll(() => application.stop());
 
-async function succeed(method: MethodName, message: JsonObject): Promise<JsonObject> {
-  const request = rest.encode(method, message);
-  const headers = { authorization: `Bearer ${application.token}`, ...request.headers };
-  const answer = rest.decode(method, await exchangeHttp1(application, { ...request, headers }));
-  if (answer.error !== undefined) throw new Error(JSON.stringify(answer.error));
-  return answer.message as JsonObject;
-}
-
-async function addUser(): Promise<string> {
-  users += 1;
-  const added = await succeed("AddHumanUser", {
-    profile: { givenName: "Ada", familyName: "Lovelace" },
-    email: { email: `user-${users}@example.com`, isVerified: false },
-  });
-  return textAt(added, "userId");
-}
-
-async function newCode(userId: string): Promise<string> {
-  return textAt(await succeed("SendEmailCode", { userId, returnCode: {} }), "verificationCode");
-}
-
 async function userWithCode(): Promise<{ userId: string; code: string }> {
-  const userId = await addUser();
-  return { userId, code: await newCode(userId) };
+  const userId = await addUser(application);
+  return { userId, code: await newCode(application, userId) };
 }
 
 interface Guess extends JsonObject {
@@ -70,12 +50,12 @@ const KINDS: Readonly<Record<string, () => Promise<Guess>>> = {
   "a wrong code": async () => ({ userId: (await userWithCode()).userId, verificationCode: WRONG }),
   "a wrong code of a locked user": async () => {
     const { userId } = await userWithCode();
-    await succeed("LockUser", { userId });
+    await asAdmin(application, "LockUser", { userId });
     return { userId, verificationCode: WRONG };
   },
   "a superseded code": async () => {
     const { userId, code } = await userWithCode();
-    await newCode(userId);
+    await newCode(application, userId);
     return { userId, verificationCode: code };
   },
   "a code that is used up": async () => {
@@ -86,18 +66,18 @@ const KINDS: Readonly<Record<string, () => Promise<Guess>>> = {
   },
   "a verified user": async () => {
     const { userId, code } = await userWithCode();
-    await succeed("VerifyEmail", { userId, verificationCode: code });
+    await asAdmin(application, "VerifyEmail", { userId, verificationCode: code });
     return { userId, verificationCode: WRONG };
   },
-  "a user without a code": async () => ({ userId: await addUser(), verificationCode: WRONG }),
+  "a user without a code": async () => ({ userId: await addUser(application), verificationCode: WRONG }),
   "a deleted user": async () => {
     const { userId } = await userWithCode();
-    await succeed("DeleteUser", { userId });
+    await asAdmin(application, "DeleteUser", { userId });
     return { userId, verificationCode: WRONG };
   },
   "an unknown user": async () => {
-    users += 1;
-    return { userId: `${400_000_000_000_000_000 + users}`, verificationCode: WRONG };
+    strangers += 1;
+    return { userId: `${400_000_000_000_000_000 + strangers}`, verificationCode: WRONG };
   },
 };
 const REFERENCE = "a wrong code";
@@ -151,12 +131,6 @@ function shuffled<T>(values: readonly T[]): T[] {
 function spin(ms: number): void {
   const endMs = performance.now() + ms;
   while (performance.now() < endMs);
-}
-
-/** All of an answer but what differs from request to request anyway. */
-function fingerprint({ status, headers, trailers, body }: RawAnswer): string {
-  const { "x-request-id": _id, date: _date, ...stable } = headers;
-  return JSON.stringify([status, stable, trailers, body.toString("base64")]);
 }
 
 function tellsOf({ times }: Batch): Map<string, TimingTell> {

@@ -1,21 +1,12 @@
 // Guessing at codes over the wire: floods from many connections, by one stranger, by many, by one who also has codes
 // sent; and what people may do with their code without being taken for any of them.
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import type { JsonObject } from "@bufbuild/protobuf";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { keepConnection, type KeptConnection } from "../support/kept-connection.ts";
-import { exchangeHttp1, exchangeHttp2, type RawAnswer } from "../support/raw-http.ts";
+import { fingerprint } from "../support/raw-http.ts";
 import { refused } from "../support/refusals.ts";
-import {
-  at,
-  formats,
-  grpc,
-  rest,
-  textAt,
-  type Answer,
-  type Format,
-  type MethodName,
-} from "../support/wire-formats.ts";
+import { addUser, asAdmin, ask, eventsOf, newCode } from "../support/user-service-calls.ts";
+import { at, formats, grpc, rest, textAt, type Answer, type Format } from "../support/wire-formats.ts";
 
 jest.setTimeout(120_000);
 
@@ -33,7 +24,6 @@ const fromManyAddresses = process.platform === "linux" ? test : test.skip;
 
 let application: TestApplication;
 let clockOffsetMs = 0;
-let users = 0;
 
 beforeAll(async () => {
   application = await startTestApplication({ sources: { nowMs: () => Date.now() + clockOffsetMs } });
@@ -41,48 +31,14 @@ beforeAll(async () => {
 afterAll(() => application.stop());
 afterEach(() => expect(application.takeErrors()).toEqual([]));
 
-async function call(
+/** As a calling service does. */
+function submit(
   format: Format,
-  method: MethodName,
-  message: JsonObject,
+  userId: string,
+  verificationCode: string,
   to: TestApplication = application,
 ): Promise<Answer> {
-  const request = format.encode(method, message);
-  const headers = { authorization: `Bearer ${to.token}`, ...request.headers };
-  const over = format.httpVersion === 2 ? exchangeHttp2 : exchangeHttp1;
-  return format.decode(method, await over(to, { ...request, headers }));
-}
-
-async function succeed(
-  method: MethodName,
-  message: JsonObject,
-  to: TestApplication = application,
-): Promise<JsonObject> {
-  const answer = await call(rest, method, message, to);
-  if (answer.message === undefined) throw new Error(JSON.stringify(answer.error));
-  return answer.message as JsonObject;
-}
-
-async function addUser(to: TestApplication = application): Promise<string> {
-  users += 1;
-  const added = await succeed(
-    "AddHumanUser",
-    {
-      profile: { givenName: "Ada", familyName: "Lovelace" },
-      email: { email: `user-${users}@example.com`, isVerified: false },
-    },
-    to,
-  );
-  return textAt(added, "userId");
-}
-
-async function newCode(userId: string, to: TestApplication = application): Promise<string> {
-  return textAt(await succeed("SendEmailCode", { userId, returnCode: {} }, to), "verificationCode");
-}
-
-/** How many events the user has. */
-async function eventsOf(userId: string): Promise<number> {
-  return Number(textAt(await succeed("GetUserByID", { userId }), "user", "details", "sequence"));
+  return ask(to, format, to.token, "VerifyEmail", { userId, verificationCode });
 }
 
 /** A code of the default alphabet for each number, another than `code`. */
@@ -133,61 +89,52 @@ async function flood(
   return answers;
 }
 
-/** All of an answer but what differs from request to request anyway. */
-function fingerprint({ status, headers, trailers, body }: RawAnswer): string {
-  const { "x-request-id": _id, date: _date, ...stable } = headers;
-  return JSON.stringify([status, stable, trailers, body.toString("base64")]);
-}
-
 describe.each([rest, grpc])(`guesses from ${CONNECTIONS} connections, $name`, (format) => {
   test("10,000 by one stranger: five are compared, and the person still verifies", async () => {
-    const userId = await addUser();
-    const code = await newCode(userId);
+    const userId = await addUser(application);
+    const code = await newCode(application, userId);
     const startedMs = performance.now();
     expect([...(await flood(format, userId, code))]).toHaveLength(1);
     expect(performance.now() - startedMs).toBeLessThan(60_000);
-    expect(await eventsOf(userId)).toBe(2 + TRIES_PER_CLIENT);
+    expect(await eventsOf(application, userId)).toBe(2 + TRIES_PER_CLIENT);
 
-    const { error } = await call(format, "VerifyEmail", { userId, verificationCode: code });
+    const { error } = await submit(format, userId, code);
     expect(error).toBeUndefined();
-    const found = await succeed("GetUserByID", { userId });
+    const found = await asAdmin(application, "GetUserByID", { userId });
     expect(at(found, "user", "human", "email", "isVerified")).toBe(true);
   });
 
   fromManyAddresses("by as many strangers: fifty are compared, and a new code verifies", async () => {
-    const userId = await addUser();
-    const code = await newCode(userId);
+    const userId = await addUser(application);
+    const code = await newCode(application, userId);
     const addressOf = (n: number) => `127.0.1.${n + 1}`;
     expect([...(await flood(format, userId, code, { addressOf, guesses: 1_000 }))]).toHaveLength(1);
-    expect(await eventsOf(userId)).toBe(2 + TRIES_PER_CODE);
+    expect(await eventsOf(application, userId)).toBe(2 + TRIES_PER_CODE);
 
-    const spent = await call(format, "VerifyEmail", { userId, verificationCode: code });
+    const spent = await submit(format, userId, code);
     expect(spent.error).toEqual(
       refused({ ...CODE_TEXT, reason: "CODE_USED_UP", metadata: { limit: "code" } }),
     );
-    const verificationCode = await newCode(userId);
-    expect((await call(format, "VerifyEmail", { userId, verificationCode })).error).toBeUndefined();
+    const verificationCode = await newCode(application, userId);
+    expect((await submit(format, userId, verificationCode)).error).toBeUndefined();
   });
 
   fromManyAddresses(
     "10,000 by strangers who have codes sent: a hundred are compared until the next day",
     async () => {
-      const userId = await addUser();
-      let code = await newCode(userId);
+      const userId = await addUser(application);
+      let code = await newCode(application, userId);
       let sent = 1;
       const before = async (n: number) => {
         if (n % 100 !== 99) return;
         sent += 1;
-        code = await newCode(userId);
+        code = await newCode(application, userId);
       };
       const addressOf = (n: number) => `127.0.2.${n + 1}`;
       expect([...(await flood(format, userId, code, { addressOf, before }))]).toHaveLength(1);
-      expect(await eventsOf(userId)).toBe(1 + sent + FAILURES_PER_DAY);
+      expect(await eventsOf(application, userId)).toBe(1 + sent + FAILURES_PER_DAY);
 
-      const { error, httpStatus } = await call(format, "VerifyEmail", {
-        userId,
-        verificationCode: await newCode(userId),
-      });
+      const { error, httpStatus } = await submit(format, userId, await newCode(application, userId));
       expect(httpStatus).toBe(format.statusOf(3));
       const [detail, info, retry, quota, ...more] = error?.details ?? [];
       expect({ ...error, details: [detail, info] }).toEqual(
@@ -209,39 +156,38 @@ describe.each([rest, grpc])(`guesses from ${CONNECTIONS} connections, $name`, (f
       expect(more).toEqual([]);
 
       clockOffsetMs += DAY_MS;
-      const verificationCode = await newCode(userId);
-      expect((await call(format, "VerifyEmail", { userId, verificationCode })).error).toBeUndefined();
+      const verificationCode = await newCode(application, userId);
+      expect((await submit(format, userId, verificationCode)).error).toBeUndefined();
     },
   );
 
   test("at a user without a code: no event at all", async () => {
-    const userId = await addUser();
+    const userId = await addUser(application);
     expect([...(await flood(format, userId, "", { guesses: 1_000 }))]).toHaveLength(1);
-    expect(await eventsOf(userId)).toBe(1);
+    expect(await eventsOf(application, userId)).toBe(1);
   });
 });
 
 describe.each(formats)("what people may do, $name", (format) => {
-  const verify = (userId: string, verificationCode: string) =>
-    call(format, "VerifyEmail", { userId, verificationCode });
+  const verify = (userId: string, verificationCode: string) => submit(format, userId, verificationCode);
 
   test("the same code again: the same answer, and no event", async () => {
-    const userId = await addUser();
-    const code = await newCode(userId);
+    const userId = await addUser(application);
+    const code = await newCode(application, userId);
     const first = await verify(userId, code);
     expect(at(first.message, "details", "sequence")).toBe("3");
     for (const spelled of [code, ` ${code.toLowerCase()}`]) {
       const again = await verify(userId, spelled);
       expect(again.message).toEqual(first.message);
     }
-    expect(await eventsOf(userId)).toBe(3);
+    expect(await eventsOf(application, userId)).toBe(3);
   });
 
   test("the same code again, something newer having happened: refused, with the reason", async () => {
-    const userId = await addUser();
-    const code = await newCode(userId);
+    const userId = await addUser(application);
+    const code = await newCode(application, userId);
     await verify(userId, code);
-    await newCode(userId);
+    await newCode(application, userId);
     const { error } = await verify(userId, code);
     expect(error).toEqual(refused({ ...CODE_TEXT, reason: "CODE_ALREADY_USED" }));
   });
@@ -251,14 +197,14 @@ describe.each(formats)("what people may do, $name", (format) => {
     ["groups", (code: string) => `${code.slice(0, 3)} ${code.slice(3)}`],
     ["dashes, and no-break spaces around", (code: string) => `\u00a0${code.split("").join("\u2013")}\u00a0`],
   ])("spell the code in %s", async (_how, spell) => {
-    const userId = await addUser();
-    const { error } = await verify(userId, spell(await newCode(userId)));
+    const userId = await addUser(application);
+    const { error } = await verify(userId, spell(await newCode(application, userId)));
     expect(error).toBeUndefined();
   });
 
   test("learn how many tries are left", async () => {
-    const userId = await addUser();
-    const code = await newCode(userId);
+    const userId = await addUser(application);
+    const code = await newCode(application, userId);
     for (const attemptsLeft of ["4", "3", "2", "1", "0"]) {
       const { error } = await verify(userId, guess(0, code));
       expect(error).toEqual(refused({ ...CODE_TEXT, reason: "CODE_INVALID", metadata: { attemptsLeft } }));
@@ -280,10 +226,9 @@ describe("COUNTERSIGN_LIVE_CODES=2", () => {
     async (format) => {
       const userId = await addUser(overlapping);
       const codes: string[] = [];
-      for (let n = 0; n < 3; n += 1) codes.push(await newCode(userId, overlapping));
+      for (let n = 0; n < 3; n += 1) codes.push(await newCode(overlapping, userId));
       const [first = "", second = "", third = ""] = codes;
-      const verify = (verificationCode: string) =>
-        call(format, "VerifyEmail", { userId, verificationCode }, overlapping);
+      const verify = (verificationCode: string) => submit(format, userId, verificationCode, overlapping);
       const superseded = refused({ ...CODE_TEXT, reason: "CODE_SUPERSEDED" });
       expect((await verify(first)).error).toEqual(superseded);
       expect((await verify(second)).error).toBeUndefined();
@@ -293,11 +238,10 @@ describe("COUNTERSIGN_LIVE_CODES=2", () => {
 
   test.each([rest, grpc])("they share one budget of tries ($name)", async (format) => {
     const userId = await addUser(overlapping);
-    const first = await newCode(userId, overlapping);
-    const verify = (verificationCode: string) =>
-      call(format, "VerifyEmail", { userId, verificationCode }, overlapping);
+    const first = await newCode(overlapping, userId);
+    const verify = (verificationCode: string) => submit(format, userId, verificationCode, overlapping);
     for (let tries = 0; tries < 3; tries += 1) await verify(guess(0, first));
-    const second = await newCode(userId, overlapping);
+    const second = await newCode(overlapping, userId);
     for (const attemptsLeft of ["1", "0"]) {
       const { error } = await verify(guess(0, second));
       expect(error).toEqual(refused({ ...CODE_TEXT, reason: "CODE_INVALID", metadata: { attemptsLeft } }));

@@ -9,7 +9,7 @@ import { OrganizationService } from "../../gen/countersign/v1/organization_servi
 import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import { Relay, type ReceivedMail } from "../mail/relay.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { Refused } from "../support/delivery-clients.ts";
+import { outcome } from "../support/json-calls.ts";
 import { clientFormats, openGrpc, type Ask, type ServiceClient } from "../support/service-clients.ts";
 import { textAt } from "../support/wire-formats.ts";
 
@@ -51,16 +51,6 @@ afterAll(async () => {
 function opened(client: ServiceClient): Ask {
   clients.push(client);
   return client.ask;
-}
-
-async function outcome(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return "ok";
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    return `${error.code} ${error.reason}`;
-  }
 }
 
 /** A token of a new account with that role. */

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import type { JsonObject } from "@bufbuild/protobuf";
 import { randomUUID } from "node:crypto";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { asAdmin, ask, exchange } from "../support/jwt-calls.ts";
+import { asAdmin, ask, exchange } from "../support/user-service-calls.ts";
 import { JwtIssuer } from "../support/jwt-issuer.ts";
 import { refused, type Refusal } from "../support/refusals.ts";
 import { SmtpRecorder } from "../support/smtp-recorder.ts";

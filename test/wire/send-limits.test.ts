@@ -6,8 +6,9 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
-import { exchangeHttp1, exchangeHttp2, type RawAnswer, type Target } from "../support/raw-http.ts";
+import { exchangeHttp1, exchangeHttp2, type RawAnswer } from "../support/raw-http.ts";
 import { serverProcesses } from "../support/server-process.ts";
+import { addUser, asAdmin, eventsOf, type Service } from "../support/user-service-calls.ts";
 import {
   formats,
   grpc,
@@ -22,10 +23,6 @@ jest.setTimeout(60_000);
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
-
-interface Server extends Target {
-  readonly token: string;
-}
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -46,7 +43,7 @@ afterAll(() => Promise.all(started.map((application) => application.stop())));
 /** The answer, with all of its headers and trailers, those in the body of gRPC-Web too. */
 async function call(
   format: Format,
-  to: Server,
+  to: Service,
   method: MethodName,
   message: JsonObject,
   headers: Headers = { authorization: `Bearer ${to.token}` },
@@ -57,26 +54,6 @@ async function call(
   const inBody = [...raw.body.toString("latin1").matchAll(/^.*?(grpc-[a-z-]+): (.*)\r$/gm)];
   const inFrame = Object.fromEntries(inBody.map(([, name = "", value = ""]) => [name, value]));
   return { ...format.decode(method, raw), all: { ...raw.headers, ...raw.trailers, ...inFrame } };
-}
-
-async function succeed(to: Server, method: MethodName, message: JsonObject): Promise<JsonObject> {
-  const answer = await call(rest, to, method, message);
-  if (answer.message === undefined) throw new Error(JSON.stringify(answer.error));
-  return answer.message as JsonObject;
-}
-
-/** Without a code. */
-async function addUser(to: Server): Promise<string> {
-  users += 1;
-  const added = await succeed(to, "AddHumanUser", {
-    profile: { givenName: "Ada", familyName: "Lovelace" },
-    email: { email: `ada-${users}@example.com`, isVerified: false },
-  });
-  return textAt(added, "userId");
-}
-
-async function eventsOf(to: Server, userId: string): Promise<number> {
-  return Number(textAt(await succeed(to, "GetUserByID", { userId }), "user", "details", "sequence"));
 }
 
 interface Limit {
@@ -146,7 +123,7 @@ describe.each(LIMITS)("$reason", ({ reason, env, allowed, windowMs, text, subjec
     application = await start(env, () => clockMs);
     userId = await addUser(application);
     for (let n = 0; n < allowed; n += 1) {
-      await succeed(application, "SendEmailCode", { userId, ...(n > 0 && { returnCode: {} }) });
+      await asAdmin(application, "SendEmailCode", { userId, ...(n > 0 && { returnCode: {} }) });
     }
     clockMs += 1_500;
   });
@@ -187,7 +164,7 @@ test("the wait is exact in the details and rounded up to whole units elsewhere",
   let clockMs = Date.now();
   const application = await start({ COUNTERSIGN_SEND_COOLDOWN: "1001ms" }, () => clockMs);
   const userId = await addUser(application);
-  await succeed(application, "SendEmailCode", { userId });
+  await asAdmin(application, "SendEmailCode", { userId });
   const waits: unknown[] = [];
   for (const laterMs of [0, 1, 999, 1]) {
     clockMs += laterMs;
@@ -242,7 +219,7 @@ test("creating and changing users counts as well", async () => {
 test("is off unless it is set", async () => {
   const application = await start({});
   const userId = await addUser(application);
-  for (let n = 0; n < 30; n += 1) await succeed(application, "SendEmailCode", { userId });
+  for (let n = 0; n < 30; n += 1) await asAdmin(application, "SendEmailCode", { userId });
 });
 
 test("scripts of other origins may read when to call again", async () => {
@@ -251,7 +228,7 @@ test("scripts of other origins may read when to call again", async () => {
     COUNTERSIGN_CORS_ORIGINS: "https://app.example.com",
   });
   const userId = await addUser(application);
-  await succeed(application, "SendEmailCode", { userId });
+  await asAdmin(application, "SendEmailCode", { userId });
   const { httpStatus, all } = await call(
     rest,
     application,
@@ -391,7 +368,7 @@ describe("a process", () => {
     const first = await serve(env);
     const userId = await addUser(first.to);
     const other = await addUser(first.to);
-    for (let n = 0; n < 3; n += 1) await succeed(first.to, "SendEmailCode", { userId });
+    for (let n = 0; n < 3; n += 1) await asAdmin(first.to, "SendEmailCode", { userId });
     await first.server.end("SIGKILL");
 
     const second = await serve(env);
@@ -399,7 +376,7 @@ describe("a process", () => {
     expect(error?.details).toContainEqual(expect.objectContaining({ reason: "ADDRESS_SENDS_EXHAUSTED" }));
     expect(Number(all["retry-after"])).toBeGreaterThan(3_500);
     expect(Number(all["retry-after"])).toBeLessThanOrEqual(3_600);
-    await succeed(second.to, "SendEmailCode", { userId: other });
+    await asAdmin(second.to, "SendEmailCode", { userId: other });
     const overClient = await call(grpc, second.to, "SendEmailCode", { userId: other });
     expect(overClient.error?.message).toMatch(/network address/);
     expect((await second.server.end("SIGTERM")).code).toBe(0);
@@ -415,7 +392,7 @@ describe("a process", () => {
     users += 1;
     const email = `ada-${users}@example.com`;
     const profile = { givenName: "Ada", familyName: "Lovelace" };
-    await succeed(to, "AddHumanUser", { userId: email, profile, email: { email } });
+    await asAdmin(to, "AddHumanUser", { userId: email, profile, email: { email } });
     const headers = {
       authorization: `Bearer ${to.token}`,
       "x-request-id": "second",

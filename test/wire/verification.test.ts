@@ -7,6 +7,7 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
+import { randomUUID } from "node:crypto";
 import {
   CheckCodeResponseSchema,
   GetEmailStatusResponseSchema,
@@ -14,6 +15,7 @@ import {
 } from "../../gen/countersign/v1/verification_service_pb.ts";
 import { callFailure } from "../../src/client/call-failure.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
+import { addUser, newCode } from "../support/user-service-calls.ts";
 import { textAt } from "../support/wire-formats.ts";
 
 jest.setTimeout(30_000);
@@ -24,7 +26,6 @@ const WRONG = "AAAAAA";
 
 let application: TestApplication;
 let clockOffsetMs = 0;
-let users = 0;
 
 beforeAll(async () => {
   application = await startTestApplication({ sources: { nowMs: () => Date.now() + clockOffsetMs } });
@@ -116,17 +117,6 @@ async function call(method: string, path: string, body?: JsonObject): Promise<Js
   return (await response.json()) as JsonObject;
 }
 
-async function addUser(): Promise<string> {
-  users += 1;
-  const email = { email: `user-${users}@example.com`, isVerified: false };
-  const profile = { givenName: "Ada", familyName: "Lovelace" };
-  return textAt(await call("POST", "/v2/users/human", { profile, email }), "userId");
-}
-
-async function newCode(userId: string): Promise<string> {
-  return textAt(await call("POST", `/v2/users/${userId}/email/send`, { returnCode: {} }), "verificationCode");
-}
-
 async function isVerified(userId: string): Promise<boolean> {
   const { user } = (await call("GET", `/v2/users/${userId}`)) as unknown as {
     user: { human: { email: { isVerified?: boolean } } };
@@ -156,9 +146,9 @@ const INVALID = {
 describe.each(formats)("over %s", (_name, make) => {
   test("CheckCode shows what a code is good for and spends nothing, with and without a token", async () => {
     const client = make();
-    const userId = await addUser();
+    const userId = await addUser(application);
     const before = Date.now();
-    const code = await newCode(userId);
+    const code = await newCode(application, userId);
     for (const token of [undefined, application.token]) {
       for (const spelling of [code, ` ${code.slice(0, 3)}-${code.slice(3).toLowerCase()} `]) {
         const { expireTime, ...rest } = await client.checkCode({ userId, verificationCode: spelling }, token);
@@ -179,8 +169,8 @@ describe.each(formats)("over %s", (_name, make) => {
 
   test("wrong tries count, and VerifyEmail counts on", async () => {
     const client = make();
-    const userId = await addUser();
-    const code = await newCode(userId);
+    const userId = await addUser(application);
+    const code = await newCode(application, userId);
     for (let left = TRIES - 1; left >= 1; left -= 1) {
       expect(
         await refusal(client.checkCode({ userId, verificationCode: WRONG }, application.token)),
@@ -200,10 +190,10 @@ describe.each(formats)("over %s", (_name, make) => {
 
   test("a stranger gets one single refusal", async () => {
     const client = make();
-    const withCode = await addUser();
-    const superseded = await newCode(withCode);
-    await newCode(withCode);
-    const withoutCode = await addUser();
+    const withCode = await addUser(application);
+    const superseded = await newCode(application, withCode);
+    await newCode(application, withCode);
+    const withoutCode = await addUser(application);
     for (const [userId, verificationCode] of [
       [withCode, WRONG],
       [withCode, superseded],
@@ -220,10 +210,10 @@ describe.each(formats)("over %s", (_name, make) => {
 
   test("GetEmailStatus follows the address, for who may read the user", async () => {
     const client = make();
-    const userId = await addUser();
+    const address = `${randomUUID()}@example.com`;
+    const userId = await addUser(application, address);
     const status = async () =>
       (await client.getEmailStatus({ userId }, application.token))["status"] as JsonObject;
-    const address = `user-${users}@example.com`;
     expect(await status()).toEqual({
       userId,
       organizationId: application.organizationId,
@@ -231,7 +221,7 @@ describe.each(formats)("over %s", (_name, make) => {
       sequence: "1",
       changeTime: expect.any(String),
     });
-    const code = await newCode(userId);
+    const code = await newCode(application, userId);
     const { codeExpireTime } = await status();
     expect(Date.parse(codeExpireTime as string)).toBeGreaterThan(Date.now());
     clockOffsetMs = TTL_MS + 1_000;

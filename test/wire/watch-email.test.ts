@@ -1,12 +1,6 @@
 // Watches of an address over real sockets: what is verified in one place is known in all the others within a second.
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { Code, ConnectError, createClient, type Client, type Transport } from "@connectrpc/connect";
-import {
-  createConnectTransport,
-  createGrpcTransport,
-  createGrpcWebTransport,
-  Http2SessionManager,
-} from "@connectrpc/connect-node";
+import { Code, ConnectError, createClient, type Client } from "@connectrpc/connect";
 import * as http2 from "node:http2";
 import { setTimeout as pause } from "node:timers/promises";
 import {
@@ -18,6 +12,12 @@ import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { startTestApplication } from "../support/application.ts";
 import { startEventServer, type EventServer, type EventServerOptions } from "../support/event-server.ts";
 import { isOnPostgres } from "../support/test-database.ts";
+import {
+  closeAll,
+  openStreamTransport,
+  STREAM_TRANSPORTS,
+  type Closing,
+} from "../support/stream-transports.ts";
 import { frame } from "../support/wire-formats.ts";
 
 jest.setTimeout(60_000);
@@ -27,7 +27,7 @@ const SOON_MS = 1_000;
 
 let server: EventServer;
 let adminToken: string;
-const closing: (() => unknown)[] = [];
+const closing: Closing = [];
 
 async function serve(options?: EventServerOptions): Promise<void> {
   server = await startEventServer(options);
@@ -36,29 +36,10 @@ async function serve(options?: EventServerOptions): Promise<void> {
   await server.world.addUser("ada");
 }
 
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close();
-});
-
-const TRANSPORTS: Readonly<Record<string, (baseUrl: string) => Transport>> = {
-  gRPC: (baseUrl) => createGrpcTransport({ baseUrl, sessionManager: sessionTo(baseUrl) }),
-  "gRPC-Web over HTTP/1.1": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
-  "Connect JSON over HTTP/1.1": (baseUrl) =>
-    createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: false }),
-  "Connect binary over HTTP/2": (baseUrl) =>
-    createConnectTransport({ baseUrl, httpVersion: "2", sessionManager: sessionTo(baseUrl) }),
-};
-
-function sessionTo(url: string): Http2SessionManager {
-  const manager = new Http2SessionManager(url);
-  closing.push(() => manager.abort());
-  return manager;
-}
+afterEach(() => closeAll(closing));
 
 function clientOver(transport = "gRPC", url = server.url): Client<typeof VerificationService> {
-  const make = TRANSPORTS[transport];
-  if (make === undefined) throw new Error(`no transport ${transport}`);
-  return createClient(VerificationService, make(url));
+  return createClient(VerificationService, openStreamTransport(transport, url, closing));
 }
 
 type Request = Parameters<Client<typeof VerificationService>["watchEmail"]>[0];
@@ -117,7 +98,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await pause(10);
 }
 
-describe.each(Object.keys(TRANSPORTS))("over %s", (transport) => {
+describe.each(STREAM_TRANSPORTS)("over %s", (transport) => {
   beforeEach(() => serve());
 
   test("tells the status, each change, and ends when the address is verified", async () => {
@@ -317,7 +298,7 @@ describe("200 watchers, of whom one never reads", () => {
     await world.sendCode("ada");
     const silent = await neverRead();
     const closed = new Promise((resolve) => silent.once("close", resolve));
-    const clients = Object.keys(TRANSPORTS).map((transport) => clientOver(transport));
+    const clients = STREAM_TRANSPORTS.map((transport) => clientOver(transport));
     const watches = Array.from({ length: 199 }, (_, index) => new Watch(clients[index % clients.length]));
     await Promise.all(watches.map((watch) => watch.status()));
     const all = Promise.all(

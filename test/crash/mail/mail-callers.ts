@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { Agent, request, type IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { text } from "node:stream/consumers";
+import { EXPECTED_REFUSALS } from "../expected-refusals.ts";
 import type { Call, Ledger, Note } from "../ledger.ts";
 import type { Random } from "../../support/random.ts";
 import { thisMoment, type Moment } from "./moment.ts";
@@ -13,15 +14,6 @@ import { thisMoment, type Moment } from "./moment.ts";
 const CALL_TIMEOUT_MS = 15_000;
 /** Longest pause of a caller between two calls. */
 const MAX_PAUSE_MS = 50;
-/** What may happen where many codes are under way. */
-const REFUSALS = [
-  "CODE_INVALID",
-  "CODE_SUPERSEDED",
-  "CODE_ALREADY_USED",
-  "NO_CODE",
-  "CODE_USED_UP",
-  "USER_ALREADY_EXISTS",
-];
 
 export interface MailCallersOptions {
   readonly count: number;
@@ -167,7 +159,7 @@ export class MailCallers {
       return;
     }
     const reason = reasonOf(answer);
-    if (reason !== undefined && REFUSALS.includes(reason)) {
+    if (reason !== undefined && EXPECTED_REFUSALS.includes(reason)) {
       ledger.refused(note, reason);
       return;
     }

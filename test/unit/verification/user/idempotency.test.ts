@@ -3,22 +3,12 @@ import { describe, expect, test } from "@jest/globals";
 import type { Caller } from "../../../../src/verification/caller.ts";
 import type { IdempotencyKey, UserCommand } from "../../../../src/verification/user/commands.ts";
 import { userDecider } from "../../../../src/verification/user/decider.ts";
-import type { UserEvent } from "../../../../src/verification/user/events.ts";
 import { REPLY_KEPT_MS } from "../../../../src/verification/user/idempotency.ts";
 import { ANSWERS } from "../answers.ts";
 import { CALLERS, NOW, only, ORG, reply, Scenario, told } from "../given.ts";
-import { codeAdded } from "./user-data.ts";
+import { codeAdded, humanAdded } from "./user-data.ts";
 
-const ADDED: UserEvent = {
-  type: "user.human.added",
-  payload: {
-    userName: "ada",
-    firstName: "Ada",
-    lastName: "L",
-    displayName: "Ada L",
-    email: "ada@example.com",
-  },
-};
+const ADDED = humanAdded();
 const KEY: IdempotencyKey = { scope: "scope", fingerprint: "fingerprint" };
 const REUSED = "invalid_argument: Another request was made with this Idempotency-Key; nothing was executed";
 const details = { sequence: 2, changedAtMs: NOW, resourceOwner: ORG };

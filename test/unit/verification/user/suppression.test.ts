@@ -3,19 +3,10 @@ import { describe, expect, test } from "@jest/globals";
 import { addressKey, suppressionText } from "../../../../src/verification/suppression.ts";
 import type { UserCommand, Verification } from "../../../../src/verification/user/commands.ts";
 import { userDecider } from "../../../../src/verification/user/decider.ts";
-import type { UserEvent } from "../../../../src/verification/user/events.ts";
 import { CALLERS, ORG, OTHER_ORG, Scenario } from "../given.ts";
+import { humanAdded } from "./user-data.ts";
 
-const ADDED: UserEvent = {
-  type: "user.human.added",
-  payload: {
-    userName: "ada",
-    firstName: "Ada",
-    lastName: "L",
-    displayName: "Ada L",
-    email: "gone@example.com",
-  },
-};
+const ADDED = humanAdded({ email: "gone@example.com" });
 const SEND: Verification = { kind: "send" };
 const userId = "user1";
 
