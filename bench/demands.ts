@@ -12,7 +12,7 @@ export interface Demand {
   readonly values: (results: Results) => readonly number[] | undefined;
   /**
    * The same ratio, of calls per second of the server's CPU: what calls per second come to on a core that nobody else
-   * uses, where it is the core that limits. Only for demands on calls per second.
+   * uses, where it is the core that limits. Of a start, the CPU itself.
    */
   readonly byCpu?: (results: Results) => readonly number[] | undefined;
 }
@@ -114,6 +114,10 @@ export const DEMANDS: readonly Demand[] = [
     values: ratio(
       ({ startUp }) => startUp?.service.map(({ startMs }) => startMs),
       ({ startUp }) => startUp?.bareNode.map(({ startMs }) => startMs),
+    ),
+    byCpu: ratio(
+      ({ startUp }) => startUp?.service.map(({ startCpuMs }) => startCpuMs),
+      ({ startUp }) => startUp?.bareNode.map(({ startCpuMs }) => startCpuMs),
     ),
   },
   {

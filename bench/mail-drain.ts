@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Child } from "./child.ts";
 import { startService, type Surroundings } from "./running-server.ts";
+import { progress } from "./progress.ts";
 import { SERVERS } from "./server-specs.ts";
 
 const MAILS = 5_000;
@@ -22,13 +23,13 @@ export async function measureDrain(rounds: number, sink: Child, around: Surround
   const service: number[] = [];
   const nodemailer: number[] = [];
   for (let round = 0; round <= rounds; round++) {
-    process.stderr.write(`\rmails: round ${round + 1} of ${rounds + 1}  `);
+    progress(`mails: round ${round + 1} of ${rounds + 1}`);
     const rates = [await drainOutbox(round), await runNodemailer()] as const;
     if (round === 0) continue;
     service.push(rates[0]);
     nodemailer.push(rates[1]);
   }
-  process.stderr.write("\r\x1b[K");
+  progress("");
   return { service, nodemailer };
 
   async function drainOutbox(round: number): Promise<number> {

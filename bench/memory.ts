@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LoadClient } from "./load-client.ts";
 import { residentMegabytes } from "./process-usage.ts";
+import { progress } from "./progress.ts";
 import { startServer, type Surroundings } from "./running-server.ts";
 import { SERVERS } from "./server-specs.ts";
 
@@ -20,14 +21,14 @@ export async function measureMemory(calls: number, around: Surroundings): Promis
   const samples: MemorySample[] = [];
   try {
     for (let made = STEP_CALLS; made <= calls; made += STEP_CALLS) {
-      process.stderr.write(`\rmemory: ${made} of ${calls} calls  `);
+      progress(`memory: ${made} of ${calls} calls`);
       await load.run(server, { format: "grpc", call: "return_code", inFlight: 64 }, { calls: STEP_CALLS });
       await sleep(IDLE_MS);
       samples.push({ calls: made, residentMegabytes: residentMegabytes(server.pid) });
     }
     server.check({ sends: calls, verifications: 0 });
   } finally {
-    process.stderr.write("\r\x1b[K");
+    progress("");
     await server.stop();
     await load.stop();
   }

@@ -126,9 +126,13 @@ function renderStartUp({ startUp }: Results): string[] {
   const cells = (["bareNode", "service"] as const).map((name) => [
     name === "service" ? "countersign" : "bare node",
     withSpread(startUp[name].map(({ startMs }) => startMs)),
+    withSpread(startUp[name].map(({ startCpuMs }) => startCpuMs)),
     withSpread(startUp[name].map(({ idleMegabytes }) => idleMegabytes)),
   ]);
-  return ["## Start-up", markdownTable(["", "first answer after ms", "idle RSS MB"], cells)];
+  return [
+    "## Start-up",
+    markdownTable(["", "first answer after ms", "CPU ms until then", "idle RSS MB"], cells),
+  ];
 }
 
 function renderMemory({ memory }: Results): string[] {

@@ -4,6 +4,7 @@ import type { LoadResult } from "./load/order.ts";
 import { LoadClient } from "./load-client.ts";
 import { pinnedCores } from "./pinning.ts";
 import { busySeconds, residentMegabytes, usageOf } from "./process-usage.ts";
+import { progress } from "./progress.ts";
 import { startServer, type Acknowledged, type RunningServer, type Surroundings } from "./running-server.ts";
 import type { Row, Table } from "./scenarios.ts";
 import { SERVERS, type ServerName } from "./server-specs.ts";
@@ -53,7 +54,7 @@ export async function measureTable(
     for (const server of servers.values()) acknowledged.set(server, { sends: 0, verifications: 0 });
     const samples = new Map<Row, Sample[]>(table.rows.map((row) => [row, []]));
     for (let round = 0; round < WARM_UP_ROUNDS + rounds; round++) {
-      process.stderr.write(`\r${table.name}: round ${round + 1} of ${WARM_UP_ROUNDS + rounds}  `);
+      progress(`${table.name}: round ${round + 1} of ${WARM_UP_ROUNDS + rounds}`);
       // Each round begins with another row: what follows on a neighbour is nobody's lot for ever.
       for (let turn = 0; turn < table.rows.length; turn++) {
         const row = table.rows[(round + turn) % table.rows.length] as Row;
@@ -61,7 +62,7 @@ export async function measureTable(
         if (round >= WARM_UP_ROUNDS) samples.get(row)?.push(sample);
       }
     }
-    process.stderr.write("\r\x1b[K");
+    progress("");
     for (const [server, counts] of acknowledged) server.check(counts);
     return table.rows.map((row) => ({
       row,

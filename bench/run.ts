@@ -7,7 +7,7 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Child } from "./child.ts";
@@ -18,7 +18,7 @@ import { measureMemory } from "./memory.ts";
 import { feasible } from "./prerequisites.ts";
 import { renderReport } from "./report.ts";
 import type { Results } from "./results.ts";
-import { measureTable, type RowResult } from "./rounds.ts";
+import { measureTable } from "./rounds.ts";
 import type { Surroundings } from "./running-server.ts";
 import { TABLES } from "./scenarios.ts";
 import { SlowSync } from "./slow-sync.ts";
@@ -44,12 +44,26 @@ if (unknown.length > 0) {
   process.stderr.write(`no part called ${unknown.join(", ")}; there are ${known}\n`);
   process.exit(2);
 }
-const isWanted = (name: string, onRequest = false) =>
-  positionals.length === 0 ? !onRequest : positionals.includes(name);
+const onRequest = new Set(TABLES.filter((table) => table.onRequest === true).map(({ name }) => name));
+const isWanted = (name: string) =>
+  positionals.length === 0 ? !onRequest.has(name) : positionals.includes(name);
 
 const options = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
 const folder = mkdtempSync(join(tmpdir(), "countersign-bench-"));
 const machine = describeMachine();
+const date = new Date().toISOString().slice(0, 10);
+const fileName = [date, machineName(machine), ...positionals].join("-");
+const path = fileURLToPath(new URL(`results/${fileName}`, import.meta.url));
+let results: Results = { machine, options, tables: {} };
+
+type Step = readonly [name: string, measure: () => Promise<Partial<Results>>];
+
+function write(measured: Results): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.json`, `${JSON.stringify(measured)}\n`);
+  writeFileSync(`${path}.md`, renderReport(measured));
+}
+
 const sink = new Child({ place: "load", file: "mail-sink.ts" });
 try {
   const { port: smtpPort } = await sink.next<{ port: number }>();
@@ -58,29 +72,23 @@ try {
   const profiles = values.profile === undefined ? {} : { profiles: resolve(values.profile) };
   const around: Surroundings = { folder, slowSync, smtpPort, ...profiles };
 
-  const client = isWanted("client") ? await checkClient(options.rounds, options.seconds, around) : undefined;
-  const tables: Record<string, readonly RowResult[]> = {};
-  for (const table of TABLES.filter(({ name, onRequest }) => isWanted(name, onRequest))) {
-    tables[table.name] = await measureTable(feasible(table, slowSync), options, around);
+  const steps: readonly Step[] = [
+    ["client", async () => ({ client: await checkClient(options.rounds, options.seconds, around) })],
+    ...TABLES.map((table): Step => {
+      const measure = () => measureTable(feasible(table, slowSync), options, around);
+      return [table.name, async () => ({ tables: { ...results.tables, [table.name]: await measure() } })];
+    }),
+    ["start-up", async () => ({ startUp: await measureStartUp(options.rounds, around) })],
+    ["memory", async () => ({ memory: await measureMemory(MEMORY_CALLS, around) })],
+    ["mails", async () => ({ mails: await measureDrain(options.rounds, sink, around) })],
+  ];
+  for (const [name, measure] of steps) {
+    if (!isWanted(name)) continue;
+    results = { ...results, ...(await measure()) };
+    // After each part: a later one that fails takes nothing along.
+    write(results);
   }
-  const results: Results = {
-    machine,
-    options,
-    tables,
-    client,
-    startUp: isWanted("start-up") ? await measureStartUp(options.rounds, around) : undefined,
-    memory: isWanted("memory") ? await measureMemory(MEMORY_CALLS, around) : undefined,
-    mails: isWanted("mails") ? await measureDrain(options.rounds, sink, around) : undefined,
-  };
-  const report = renderReport(results);
-  console.log(report);
-  const date = new Date().toISOString().slice(0, 10);
-  const path = fileURLToPath(
-    new URL(`results/${[date, machineName(machine), ...positionals].join("-")}`, import.meta.url),
-  );
-  mkdirSync(fileURLToPath(new URL("results", import.meta.url)), { recursive: true });
-  writeFileSync(`${path}.json`, `${JSON.stringify(results)}\n`);
-  writeFileSync(`${path}.md`, report);
+  console.log(renderReport(results));
   process.stderr.write(`written to ${path}.md and .json\n`);
 } finally {
   await sink.stop();

@@ -3,7 +3,8 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Child } from "./child.ts";
-import { residentMegabytes } from "./process-usage.ts";
+import { residentMegabytes, usageOf } from "./process-usage.ts";
+import { progress } from "./progress.ts";
 import { startService, type Surroundings } from "./running-server.ts";
 import { SERVERS } from "./server-specs.ts";
 
@@ -12,6 +13,8 @@ const IDLE_MS = 1_500;
 
 export interface StartSample {
   readonly startMs: number;
+  /** Of all threads, until then. */
+  readonly startCpuMs: number;
   readonly idleMegabytes: number;
 }
 
@@ -25,14 +28,14 @@ export async function measureStartUp(rounds: number, around: Surroundings): Prom
   const service: StartSample[] = [];
   const bareNode: StartSample[] = [];
   for (let round = 0; round <= rounds; round++) {
-    process.stderr.write(`\rstart-up: round ${round + 1} of ${rounds + 1}  `);
+    progress(`start-up: round ${round + 1} of ${rounds + 1}`);
     const samples = [await startBareNode(), await startOnce()] as const;
     // The first one reads files that are not in memory yet.
     if (round === 0) continue;
     bareNode.push(samples[0]);
     service.push(samples[1]);
   }
-  process.stderr.write("\r\x1b[K");
+  progress("");
   return { service, bareNode };
 
   async function startOnce(): Promise<StartSample> {
@@ -44,10 +47,11 @@ export async function measureStartUp(rounds: number, around: Surroundings): Prom
     const server = await startService({ ...SERVERS.countersign, database: FILLED }, folder, around);
     await fetch(`http://127.0.0.1:${server.port}/healthz`);
     const startMs = performance.now() - startedMs;
+    const startCpuMs = usageOf(server.pid).cpuSeconds * 1_000;
     await sleep(IDLE_MS);
     const idleMegabytes = residentMegabytes(server.pid);
     await server.stop();
-    return { startMs, idleMegabytes };
+    return { startMs, startCpuMs, idleMegabytes };
   }
 }
 
@@ -59,8 +63,9 @@ async function startBareNode(): Promise<StartSample> {
   const { port } = await child.next<{ port: number }>();
   await fetch(`http://127.0.0.1:${port}/`);
   const startMs = performance.now() - startedMs;
+  const startCpuMs = usageOf(child.pid).cpuSeconds * 1_000;
   await sleep(IDLE_MS);
   const idleMegabytes = residentMegabytes(child.pid);
   await child.stop();
-  return { startMs, idleMegabytes };
+  return { startMs, startCpuMs, idleMegabytes };
 }
