@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { LoadClient } from "./load-client.ts";
 import { placed } from "./pinning.ts";
-import { usageOf } from "./process-usage.ts";
+import { cpuSeconds, usageOf } from "./process-usage.ts";
 import { requestOf } from "./requests.ts";
 import { startServer, type RunningServer, type Surroundings } from "./running-server.ts";
 import { SERVERS } from "./server-specs.ts";
@@ -32,16 +32,16 @@ export async function checkClient(
   const load = new LoadClient();
   const samples: ClientSample[] = [];
   for (let round = 0; round < WARM_UP_ROUNDS + rounds; round++) {
-    const before = usageOf(server.pid).cpuSeconds;
+    const before = cpuSeconds(usageOf(server.pid));
     const result = await load.run(server, { format: "grpc", call: "return_code", inFlight: 64 }, { seconds });
-    const cpuSeconds = usageOf(server.pid).cpuSeconds - before;
+    const usedSeconds = cpuSeconds(usageOf(server.pid)) - before;
     const callsPerSecond = result.calls / result.seconds;
     const h2loadCallsPerSecond = await runH2load(server, result.calls, around.folder);
     if (round < WARM_UP_ROUNDS) continue;
     samples.push({
       callsPerSecond,
       clientCpuShare: result.cpuShare,
-      serverCpuShare: cpuSeconds / result.seconds,
+      serverCpuShare: usedSeconds / result.seconds,
       h2loadCallsPerSecond,
     });
   }

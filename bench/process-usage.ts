@@ -4,25 +4,37 @@ import { readdirSync, readFileSync } from "node:fs";
 /** Of /proc/stat, whatever the kernel's own clock. */
 const TICKS_PER_SECOND = 100;
 
+/** Seconds on a core, by what the threads are for. */
 export interface Usage {
-  /** Of all threads. */
-  readonly cpuSeconds: number;
-  readonly mainThreadCpuSeconds: number;
+  readonly main: number;
+  /** The program's own worker threads. */
+  readonly workers: number;
+  /** Everything else: V8's collectors and compilers, the pool of libuv. */
+  readonly runtime: number;
 }
 
-/** Nanoseconds on a core come first in `schedstat`. Threads that ended are missing: servers keep theirs. */
+const UNKNOWN: Usage = { main: Number.NaN, workers: Number.NaN, runtime: Number.NaN };
+
+/** Threads that ended are missing: servers keep theirs. */
 export function usageOf(pid: number): Usage {
   try {
-    const seconds = (thread: string) =>
-      Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e9;
-    const threads = readdirSync(`/proc/${pid}/task`);
-    return {
-      cpuSeconds: threads.reduce((sum, thread) => sum + seconds(thread), 0),
-      mainThreadCpuSeconds: seconds(String(pid)),
-    };
+    const usage = { main: 0, workers: 0, runtime: 0 };
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const read = (file: string) => readFileSync(`/proc/${pid}/task/${thread}/${file}`, "utf8");
+      // Node's name for them; the kernel cuts names at 15 letters.
+      const isWorker = read("comm").startsWith("WorkerThread");
+      const kind = thread === String(pid) ? "main" : isWorker ? "workers" : "runtime";
+      // Nanoseconds on a core come first.
+      usage[kind] += Number(read("schedstat").split(" ")[0]) / 1e9;
+    }
+    return usage;
   } catch {
-    return { cpuSeconds: Number.NaN, mainThreadCpuSeconds: Number.NaN };
+    return UNKNOWN;
   }
+}
+
+export function cpuSeconds({ main, workers, runtime }: Usage): number {
+  return main + workers + runtime;
 }
 
 /** Resident memory in MB. */

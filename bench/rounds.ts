@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { LoadResult } from "./load/order.ts";
 import { LoadClient } from "./load-client.ts";
 import { pinnedCores } from "./pinning.ts";
-import { busySeconds, residentMegabytes, usageOf } from "./process-usage.ts";
+import { busySeconds, cpuSeconds, residentMegabytes, usageOf } from "./process-usage.ts";
 import { progress } from "./progress.ts";
 import { startServer, type Acknowledged, type RunningServer, type Surroundings } from "./running-server.ts";
 import type { Row, Table } from "./scenarios.ts";
@@ -24,8 +24,9 @@ export interface Sample extends LoadResult {
   readonly callsPerSecond: number;
   /** Microseconds of the server's process, all threads. */
   readonly cpuPerCall: number;
-  /** Of them, those of the main thread. */
+  /** Of them, those of the main thread, and of the program's worker threads; the rest is V8's and libuv's. */
   readonly mainCpuPerCall: number;
+  readonly workersCpuPerCall: number;
   /** Share of a core that the server used: near 1, it is what limits. */
   readonly serverCpuShare: number;
   /** Cores that others used of the two: what is well above 0 makes the sample a rough one. */
@@ -93,14 +94,15 @@ export async function measureTable(
     count(server, row.call === "verify" ? "verifications" : "sends", result);
     // What drains now would be work in the next row's time.
     while (server.waitingMails() > 0) await sleep(DRAIN_POLL_MS);
-    const cpuSeconds = after.cpuSeconds - before.cpuSeconds;
+    const usedSeconds = cpuSeconds(after) - cpuSeconds(before);
     return {
       ...result,
       callsPerSecond: result.calls / result.seconds,
-      cpuPerCall: (cpuSeconds / result.calls) * 1e6,
-      mainCpuPerCall: ((after.mainThreadCpuSeconds - before.mainThreadCpuSeconds) / result.calls) * 1e6,
-      serverCpuShare: cpuSeconds / result.seconds,
-      othersShare: Math.max(0, (busy - cpuSeconds) / elapsedSeconds - result.cpuShare),
+      cpuPerCall: (usedSeconds / result.calls) * 1e6,
+      mainCpuPerCall: ((after.main - before.main) / result.calls) * 1e6,
+      workersCpuPerCall: ((after.workers - before.workers) / result.calls) * 1e6,
+      serverCpuShare: usedSeconds / result.seconds,
+      othersShare: Math.max(0, (busy - usedSeconds) / elapsedSeconds - result.cpuShare),
     };
   }
 

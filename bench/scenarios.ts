@@ -125,6 +125,13 @@ export const TABLES: readonly Table[] = [
     ],
   },
   {
+    name: "send",
+    title: "SendEmailCode alone, gRPC, 64 in flight: for profiles",
+    yardsticks: [],
+    onRequest: true,
+    rows: [row("SendEmailCode, gRPC", "countersign", "grpc")],
+  },
+  {
     name: "tls",
     title: "TLS, 64 in flight",
     yardsticks: ["gRPC"],

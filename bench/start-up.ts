@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Child } from "./child.ts";
-import { residentMegabytes, usageOf } from "./process-usage.ts";
+import { cpuSeconds, residentMegabytes, usageOf } from "./process-usage.ts";
 import { progress } from "./progress.ts";
 import { startService, type Surroundings } from "./running-server.ts";
 import { SERVERS } from "./server-specs.ts";
@@ -47,7 +47,7 @@ export async function measureStartUp(rounds: number, around: Surroundings): Prom
     const server = await startService({ ...SERVERS.countersign, database: FILLED }, folder, around);
     await fetch(`http://127.0.0.1:${server.port}/healthz`);
     const startMs = performance.now() - startedMs;
-    const startCpuMs = usageOf(server.pid).cpuSeconds * 1_000;
+    const startCpuMs = cpuSeconds(usageOf(server.pid)) * 1_000;
     await sleep(IDLE_MS);
     const idleMegabytes = residentMegabytes(server.pid);
     await server.stop();
@@ -63,7 +63,7 @@ async function startBareNode(): Promise<StartSample> {
   const { port } = await child.next<{ port: number }>();
   await fetch(`http://127.0.0.1:${port}/`);
   const startMs = performance.now() - startedMs;
-  const startCpuMs = usageOf(child.pid).cpuSeconds * 1_000;
+  const startCpuMs = cpuSeconds(usageOf(child.pid)) * 1_000;
   await sleep(IDLE_MS);
   const idleMegabytes = residentMegabytes(child.pid);
   await child.stop();

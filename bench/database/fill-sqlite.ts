@@ -15,7 +15,6 @@ import { BENCH_POLICY } from "../policy.ts";
 import { ADMIN_TOKEN } from "./database.ts";
 
 const IN_FLIGHT = 4_096;
-const REPORT_EVERY = 100_000;
 
 const [folder = "", users, mails] = process.argv.slice(2);
 const store = await SqliteStore.open({ path: join(folder, "countersign.db") });
@@ -54,10 +53,7 @@ async function add(user: number): Promise<void> {
 for (let first = 0; first < Number(users); first += IN_FLIGHT) {
   const count = Math.min(IN_FLIGHT, Number(users) - first);
   await Promise.all(Array.from({ length: count }, (_, index) => add(first + index)));
-  if (first % REPORT_EVERY < IN_FLIGHT && Number(users) > REPORT_EVERY)
-    process.stderr.write(`\r${first} of ${users} users`);
 }
-process.stderr.write("\r");
 await store.close();
 console.log(JSON.stringify({ users: Number(users) }));
 process.exit();
