@@ -1,6 +1,7 @@
 /**
- * Which core the server has, and which the load. By default the first two that there are; BENCH_SERVER_CORE and BENCH_LOAD_CORE choose
- * others, on a machine whose first two share a physical core, say. Without `taskset` or a second core nothing is pinned.
+ * Which core the server has, and which the load. By default the first two that there are; BENCH_SERVER_CORE and
+ * BENCH_LOAD_CORE choose others, on a machine whose first two share a physical core, say. Without `taskset` or a second
+ * core nothing is pinned.
  */
 import { existsSync, readFileSync } from "node:fs";
 
