@@ -1,5 +1,5 @@
 // SIGTERM to a real process: what is in flight is finished, what never ends is ended, nothing is lost, exit code 0.
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { once } from "node:events";
@@ -23,6 +23,9 @@ import {
 } from "../support/raw-http.ts";
 import { serverProcesses, type ServerProcess } from "../support/server-process.ts";
 import { at, grpc, rest, textAt } from "../support/wire-formats.ts";
+
+// Processes start and end slowly on a busy machine.
+jest.setTimeout(60_000);
 
 const start = serverProcesses();
 
