@@ -4,8 +4,8 @@
  * A call raises several, each on a page of its own, and some are raised by every call, such as a principal's codes per
  * hour. So within a batch counters are raised in memory, and what a batch has raised is appended to `bucket_log` as one
  * row, right before the commit. Once MOVED_TOGETHER of them stand there, before pruning, and when the database is opened,
- * each counter that runs moves into `buckets` as it stands now, all in one statement in the order of the table. That is a third of
- * the time that a statement for each counter of each batch takes, and a tenth of the pages.
+ * each counter that runs moves into `buckets` as it stands now, all in one statement in the order of the table. That is
+ * little more than half of the time that a statement for each counter of each batch takes.
  *
  * The writer calls begin(), keep(), drop() and committed() as BatchMemory says, and write() as the last thing before the
  * commit.
