@@ -5,8 +5,8 @@
  * what a commit pays for. So the answers of a batch are appended as one row of `reply_batches`, right before the commit,
  * and their index lags behind: what is not in it yet stands in memory. Once that has RECENT_REPLIES entries, all of them
  * move into the index at once, in the order of the index, many to a page. A start puts the answers that are younger than
- * the index back into memory. A row for each answer, with those that are not indexed in a table in memory, takes two and
- * a half times as long.
+ * the index back into memory. A row for each answer, with those that are not indexed in a table in memory, takes nearly
+ * twice as long.
  *
  * The writer calls begin(), keep(), drop() and committed() as BatchMemory says, and write() as the last thing before the
  * commit.

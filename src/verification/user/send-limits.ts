@@ -115,7 +115,7 @@ function countersFor(
 
 /**
  * What the rules look at and what they decide by are the same counters, asked for one right after the other: naming them
- * once takes a third off what the limits cost.
+ * once takes a quarter off what the limits cost.
  */
 function rememberingLast(make: typeof countersFor): typeof countersFor {
   let last:
