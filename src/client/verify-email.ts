@@ -76,15 +76,15 @@ export async function verifyEmail(call: VerifyEmailCall): Promise<void> {
   } catch (cause) {
     throw new VerifyError("the service did not answer", { cause });
   }
-  const trailers = readTrailers(body) ?? headers;
+  const trailers = readTrailers(body) ?? new Map(headers);
   const grpcStatus = trailers.get("grpc-status");
   if (grpcStatus === "0") return;
-  if (grpcStatus === null) throw new VerifyError(`HTTP status ${status} instead of an answer`, {});
+  if (grpcStatus === undefined) throw new VerifyError(`HTTP status ${status} instead of an answer`, {});
   const pushback = trailers.get("grpc-retry-pushback-ms");
   throw new VerifyError(decodePercent(trailers.get("grpc-message") ?? ""), {
     status: Number(grpcStatus),
     reason: readReason(trailers.get("grpc-status-details-bin") ?? ""),
-    ...(pushback !== null && { retryAfterMs: Number(pushback) }),
+    ...(pushback !== undefined && { retryAfterMs: Number(pushback) }),
   });
 }
 
@@ -115,15 +115,20 @@ function varint(value: number): number[] {
 
 // --- the answer: frames, the last of which has trailers as HTTP/1.1 writes headers ----------------------------------
 
-/** @returns undefined for an answer without trailers: they are its headers then */
-function readTrailers(body: Uint8Array): Headers | undefined {
+/**
+ * A Map, because Headers throws at names and values that no header may have, which an answer of any bytes may hold.
+ * @returns undefined for an answer without trailers: they are its headers then
+ */
+function readTrailers(body: Uint8Array): Map<string, string> | undefined {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   for (let at = 0; at + PREFIX_BYTES <= body.length;) {
     const end = at + PREFIX_BYTES + view.getUint32(at + 1);
     if ((view.getUint8(at) & TRAILER_FLAG) !== 0) {
       const text = new TextDecoder().decode(body.subarray(at + PREFIX_BYTES, end));
       const lines = text.split("\r\n").map((line) => /^([^:]+):\s*(.*)$/.exec(line));
-      return new Headers(lines.flatMap((line) => (line === null ? [] : [[line[1] ?? "", line[2] ?? ""]])));
+      return new Map(
+        lines.flatMap((line) => (line === null ? [] : [[(line[1] ?? "").toLowerCase(), line[2] ?? ""]])),
+      );
     }
     at = end;
   }

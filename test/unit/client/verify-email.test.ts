@@ -134,6 +134,7 @@ describe("an answer", () => {
     ["of a proxy", () => new Response("<h1>Bad gateway</h1>", { status: 502 })],
     ["without an end", () => new Response(MESSAGE)],
     ["that is cut", () => new Response(OK.subarray(0, MESSAGE.length + 3))],
+    ["of trailers that no header may have", () => new Response(Buffer.from("\x80\0\0\0\x02\0:", "latin1"))],
     ["of nothing", () => new Response(null, { status: 204 })],
   ])("%s has no status", async (_row, answer) => {
     expect((await refusal(answer)).status).toBeUndefined();
@@ -145,6 +146,7 @@ describe("an answer", () => {
         const details = Buffer.from(bytes).toString("base64");
         const answers = [
           new Response(Buffer.from(bytes)),
+          new Response(Buffer.from([0x80, 0, 0, 0, bytes.length, ...bytes])),
           new Response(trailers({ "grpc-status": "3", "grpc-status-details-bin": details })),
         ];
         for (const answer of answers) {
