@@ -34,6 +34,8 @@ async function addPerson(): Promise<void> {
     email: { email: PERSON.email, sendCode: { urlTemplate: PERSON.template } },
   });
   await call("GET", `/countersign/v1/inbox/wait?to=${PERSON.email}`);
+  // The mail is there a moment before its event is.
+  while (!(await eventsOfAda()).some(({ type }) => type === "user.human.email.code.sent")) await pause(20);
 }
 
 async function eventsOfAda(): Promise<JsonObject[]> {

@@ -1,9 +1,13 @@
 /**
  * The only code that writes the database: runs batches of tasks, each batch in one transaction with one sync.
  *
- * A task that throws is rolled back to its savepoint and never spoils its neighbours. An error of the file itself (full
- * disk, failed write) spoils the batch; a failed sync, or an error in COMMIT that is none of "full" or "busy", leaves
- * durability in doubt and the process must end.
+ * A task that throws never spoils its neighbours: its batch is rolled back and runs again, with a savepoint before each
+ * task. It has none the first time, since tasks hardly ever throw and savepoints cost a tenth of what a task does: SQLite
+ * keeps a copy of each page that is changed behind one. Tasks come with their time and their ids, so that what runs again
+ * decides the same.
+ *
+ * An error of the file itself (full disk, failed write) spoils the batch; a failed sync, or an error in COMMIT that is none
+ * of "full" or "busy", leaves durability in doubt and the process must end.
  */
 import type { Database, Statement } from "better-sqlite3";
 import {
@@ -47,6 +51,14 @@ import { SuppressionTable } from "./suppression-table.ts";
 /** The dev inbox keeps this many mails; older ones make room. */
 const INBOX_MAX_MAILS = 500;
 
+/** An aggregate as it stands before a command; without a row, one that there is not yet. */
+interface Loaded {
+  readonly row: number | undefined;
+  readonly state: AggregateHead;
+  /** Of its last event. */
+  readonly position: number;
+}
+
 export class Writer {
   readonly #database: Database;
   readonly #outbox: Outbox;
@@ -89,6 +101,15 @@ export class Writer {
   }
 
   run(tasks: readonly WriteTask[]): BatchResult {
+    try {
+      return this.#transact(tasks, (task) => this.#perform(task));
+    } catch {
+      return this.#transact(tasks, (task) => this.#performAlone(task));
+    }
+  }
+
+  /** @throws what a task threw, if the file is not to blame; then nothing was recorded */
+  #transact(tasks: readonly WriteTask[], perform: (task: WriteTask) => WriteResult): BatchResult {
     const { begin, commit } = this.#statements;
     this.#queuedMail = false;
     this.#changedUsers = [];
@@ -96,13 +117,15 @@ export class Writer {
     this.#erasedMails = false;
     this.#buckets.begin();
     this.#replies.begin();
-    let committing = false;
+    let isPerformed = false;
+    let isCommitting = false;
     try {
       begin.run();
-      const results = tasks.map((task) => this.#attempt(task));
+      const results = tasks.map((task) => this.#keep(perform(task)));
+      isPerformed = true;
       this.#buckets.write();
       this.#replies.write();
-      committing = true;
+      isCommitting = true;
       commit.run();
       this.#buckets.committed();
       this.#replies.committed();
@@ -120,8 +143,10 @@ export class Writer {
       };
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const isOfTask = !isPerformed && this.#database.inTransaction && !isFileError(error);
       this.#rollBack();
-      return { kind: leavesDoubt(error, committing) ? "inDoubt" : "unavailable", error };
+      if (isOfTask) throw error;
+      return { kind: leavesDoubt(error, isCommitting) ? "inDoubt" : "unavailable", error };
     }
   }
 
@@ -135,15 +160,21 @@ export class Writer {
     return (this.#statements.lastPosition.get() as { position: number }).position;
   }
 
-  #attempt(task: WriteTask): WriteResult {
+  /** What the task did stays in the batch. */
+  #keep(result: WriteResult): WriteResult {
+    this.#buckets.keep();
+    this.#replies.keep();
+    return result;
+  }
+
+  /** @throws errors of the file, and such as have ended the transaction */
+  #performAlone(task: WriteTask): WriteResult {
     const { savepoint, release, rollbackTo } = this.#statements;
     const position = this.#position;
     savepoint.run();
     try {
       const result = this.#perform(task);
       release.run();
-      this.#buckets.keep();
-      this.#replies.keep();
       return result;
     } catch (error) {
       this.#buckets.drop();
@@ -225,12 +256,13 @@ export class Writer {
       : { kind: "refused", failure: decision.outcome.failure };
   }
 
-  #load(aggregate: AggregateId, initial: AggregateHead): { state: AggregateHead; position: number } {
-    const row = this.#statements.selectAggregate.get(aggregate.type, aggregate.id) as
-      | { state: string; position: number }
+  #load(aggregate: AggregateId, initial: AggregateHead): Loaded {
+    const found = this.#statements.selectAggregate.get(aggregate.type, aggregate.id) as
+      | { row: number; state: string; position: number }
       | undefined;
-    if (row === undefined) return { state: initial, position: 0 };
-    return { state: JSON.parse(row.state) as AggregateHead, position: row.position };
+    return found === undefined
+      ? { row: undefined, state: initial, position: 0 }
+      : { ...found, state: JSON.parse(found.state) as AggregateHead };
   }
 
   #findUser(userId: string): UserState | undefined {
@@ -274,13 +306,9 @@ export class Writer {
     return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
   }
 
-  #record(
-    aggregate: AggregateId,
-    loaded: { state: AggregateHead; position: number },
-    { state, events }: Recording,
-  ): void {
+  #record(aggregate: AggregateId, loaded: Loaded, { state, events }: Recording): void {
     if (events.length === 0) return;
-    const { insertEvent, upsertAggregate } = this.#statements;
+    const { insertEvent, insertAggregate, updateAggregate } = this.#statements;
     let previous = loaded.position;
     for (const event of events) {
       this.#position += 1;
@@ -301,7 +329,9 @@ export class Writer {
       if (removesUser(event)) this.#erasure.note(aggregate.id, event.createdAtMs);
       previous = this.#position;
     }
-    upsertAggregate.run(aggregate.type, aggregate.id, previous, JSON.stringify(state));
+    const snapshot = JSON.stringify(state);
+    if (loaded.row === undefined) insertAggregate.run(aggregate.type, aggregate.id, previous, snapshot);
+    else updateAggregate.run(previous, snapshot, loaded.row);
     this.#projections.apply(aggregate, loaded.state, state);
   }
 
@@ -373,7 +403,8 @@ function prepare(
   | "rollbackTo"
   | "lastPosition"
   | "selectAggregate"
-  | "upsertAggregate"
+  | "insertAggregate"
+  | "updateAggregate"
   | "insertEvent"
   | "selectClaim"
   | "takeClaim"
@@ -396,11 +427,9 @@ function prepare(
     release: sql("RELEASE task"),
     rollbackTo: sql("ROLLBACK TO task"),
     lastPosition: sql("SELECT coalesce(max(position), 0) AS position FROM events"),
-    selectAggregate: sql("SELECT state, position FROM aggregates WHERE type = ? AND id = ?"),
-    upsertAggregate: sql(
-      `INSERT INTO aggregates (type, id, position, state) VALUES (?, ?, ?, ?)
-       ON CONFLICT (type, id) DO UPDATE SET position = excluded.position, state = excluded.state`,
-    ),
+    selectAggregate: sql("SELECT row, state, position FROM aggregates WHERE type = ? AND id = ?"),
+    insertAggregate: sql("INSERT INTO aggregates (type, id, position, state) VALUES (?, ?, ?, ?)"),
+    updateAggregate: sql("UPDATE aggregates SET position = ?, state = ? WHERE row = ?"),
     insertEvent: sql(
       `INSERT INTO events (position, previous, aggregate_type, aggregate_id, sequence, type, payload, created_at_ms,
          organization_id, editor, request_id, client_address)
