@@ -1,11 +1,11 @@
 /**
  * From a personal access token to the caller.
  *
- * Everything is looked up for each call: a token that was revoked, and an account that was deactivated, removed or given
- * other roles, is so from the next call on. What a lookup costs is two reads by key.
+ * The store is asked for each call: a token that was revoked, and an account that was deactivated, removed or given other
+ * roles, is so from the next call on.
  */
 import { timingSafeEqual } from "node:crypto";
-import type { Store } from "../store/store.ts";
+import type { AccessTokenRecord, Store } from "../store/store.ts";
 import type { Caller } from "../verification/caller.ts";
 import { grantsOf } from "./roles.ts";
 import { hashToken } from "./token.ts";
@@ -19,10 +19,14 @@ export interface PersonalAccessTokensOptions {
   readonly uses?: Pick<TokenUses, "note">;
 }
 
+type Principal = Extract<Caller, { kind: "principal" }>;
+
 export class PersonalAccessTokens {
   readonly #store: PersonalAccessTokensOptions["store"];
   readonly #nowMs: () => number;
   readonly #uses: PersonalAccessTokensOptions["uses"];
+  /** Calls with one token have one caller object where the store has one record: it travels to the writer once a batch. */
+  readonly #callers = new WeakMap<AccessTokenRecord, Principal>();
 
   constructor({ store, nowMs, uses }: PersonalAccessTokensOptions) {
     this.#store = store;
@@ -39,20 +43,26 @@ export class PersonalAccessTokens {
    * @param hash of the token, see `hashToken`
    * @returns as `findCaller` does
    */
-  async findCallerByHash(hash: string): Promise<Extract<Caller, { kind: "principal" }> | undefined> {
+  async findCallerByHash(hash: string): Promise<Principal | undefined> {
     const record = await this.#store.findAccessToken(hash);
     if (record === undefined || !timingSafeEqual(Buffer.from(record.hash), Buffer.from(hash)))
       return undefined;
-    const { tokenId, expiresAtMs, revokedAtMs, serviceAccountId, serviceAccount } = record;
+    const { tokenId, expiresAtMs, revokedAtMs, serviceAccount } = record;
     const nowMs = this.#nowMs();
     const isOver = revokedAtMs !== null || (expiresAtMs !== null && expiresAtMs <= nowMs);
     if (isOver || serviceAccount.status !== "active") return undefined;
     this.#uses?.note(tokenId, nowMs);
-    return {
-      kind: "principal",
-      userId: serviceAccountId,
-      organizationId: serviceAccount.organizationId,
-      grants: grantsOf(serviceAccount.roles),
-    };
+    return this.#callerOf(record);
+  }
+
+  #callerOf(record: AccessTokenRecord): Principal {
+    let caller = this.#callers.get(record);
+    if (caller === undefined) {
+      const { organizationId, roles } = record.serviceAccount;
+      const grants = grantsOf(roles);
+      caller = { kind: "principal", userId: record.serviceAccountId, organizationId, grants };
+      this.#callers.set(record, caller);
+    }
+    return caller;
   }
 }

@@ -1,5 +1,5 @@
 /** Personal access tokens: 256 random bits behind a prefix that secret scanners can look for. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 const PREFIX = "cs_";
 const TOKEN_BYTES = 32;
@@ -11,5 +11,5 @@ export function createToken(randomBytes: (count: number) => Uint8Array): string 
 
 /** The only form in which a token is kept: SHA-256, base64url. Tokens are random, so no salt is needed. */
 export function hashToken(token: string): string {
-  return createHash("sha256").update(token, "utf8").digest("base64url");
+  return hash("sha256", token, "base64url");
 }

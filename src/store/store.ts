@@ -177,6 +177,8 @@ export interface Commit {
   readonly cancelRequests: readonly CancelRequest[];
   /** Whether mails were taken from the dev inbox: those of users who are erased, and old ones. Absent: they were not. */
   readonly erasedMails?: boolean;
+  /** Whether it changed service accounts or access tokens. Only stores that hear every commit say so. */
+  readonly changedAccess?: boolean;
 }
 
 export interface CancelRequest {

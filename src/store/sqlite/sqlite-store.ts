@@ -43,6 +43,7 @@ import type {
 import type { EventPage, EventQuery } from "../event-query.ts";
 import { recordedEvent, type EventRow } from "../event-row.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
+import { AccessTokenCache } from "./access-token-cache.ts";
 import { openForReading } from "./connection.ts";
 import { DELIVERY_COLUMNS } from "./delivery-list-sql.ts";
 import { prepareTimeline, readTimeline } from "./delivery-log.ts";
@@ -74,6 +75,7 @@ export class SqliteStore implements Store {
   readonly #reader: Database;
   readonly #lists: ListReader;
   readonly #statements: ReturnType<typeof prepare>;
+  readonly #accessTokens = new AccessTokenCache((hash) => this.#loadAccessToken(hash));
   readonly #listeners: Set<(commit: Commit) => void>;
 
   private constructor(
@@ -91,6 +93,9 @@ export class SqliteStore implements Store {
     this.#lists = new ListReader(path);
     this.#statements = prepare(this.#reader);
     this.failed = writes.failed;
+    listeners.add(({ changedAccess }) => {
+      if (changedAccess === true) this.#accessTokens.forget();
+    });
   }
 
   /** @throws LockedError when another process serves this database; Error when it cannot be opened or is newer */
@@ -179,11 +184,7 @@ export class SqliteStore implements Store {
   }
 
   findAccessToken(hash: string): Promise<AccessTokenRecord | undefined> {
-    const row = this.#statements.accessToken.get(hash) as
-      | Omit<AccessTokenRecord, "serviceAccount">
-      | undefined;
-    const serviceAccount = row && this.#find("service_account", row.serviceAccountId);
-    return Promise.resolve(row && serviceAccount && { ...row, serviceAccount });
+    return Promise.resolve(this.#accessTokens.find(hash));
   }
 
   listOrganizations(query: OrganizationQuery): Promise<OrganizationPage> {
@@ -280,6 +281,14 @@ export class SqliteStore implements Store {
     await this.#checkpointer.close();
     await this.#writes.close();
     this.#lock.release();
+  }
+
+  #loadAccessToken(hash: string): AccessTokenRecord | undefined {
+    const row = this.#statements.accessToken.get(hash) as
+      | Omit<AccessTokenRecord, "serviceAccount">
+      | undefined;
+    const serviceAccount = row && this.#find("service_account", row.serviceAccountId);
+    return row && serviceAccount && { ...row, serviceAccount };
   }
 
   #find<Type extends AggregateType>(type: Type, id: string): AggregateStates[Type] | undefined {

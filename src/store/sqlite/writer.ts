@@ -51,6 +51,9 @@ import { SuppressionTable } from "./suppression-table.ts";
 /** The dev inbox keeps this many mails; older ones make room. */
 const INBOX_MAX_MAILS = 500;
 
+/** What callers are made of. */
+const ACCESS_AGGREGATES: ReadonlySet<AggregateType> = new Set(["service_account", "access_token"]);
+
 /** An aggregate as it stands before a command; without a row, one that there is not yet. */
 interface Loaded {
   readonly row: number | undefined;
@@ -76,6 +79,7 @@ export class Writer {
   #changedUsers: string[] = [];
   #cancelRequests: CancelRequest[] = [];
   #erasedMails = false;
+  #changedAccess = false;
 
   constructor(database: Database) {
     this.#database = database;
@@ -115,6 +119,7 @@ export class Writer {
     this.#changedUsers = [];
     this.#cancelRequests = [];
     this.#erasedMails = false;
+    this.#changedAccess = false;
     this.#buckets.begin();
     this.#replies.begin();
     let isPerformed = false;
@@ -139,6 +144,7 @@ export class Writer {
           changedUsers: this.#changedUsers,
           cancelRequests: this.#cancelRequests,
           erasedMails: this.#erasedMails,
+          changedAccess: this.#changedAccess,
         },
       };
     } catch (thrown) {
@@ -333,6 +339,7 @@ export class Writer {
     if (loaded.row === undefined) insertAggregate.run(aggregate.type, aggregate.id, previous, snapshot);
     else updateAggregate.run(previous, snapshot, loaded.row);
     this.#projections.apply(aggregate, loaded.state, state);
+    if (ACCESS_AGGREGATES.has(aggregate.type)) this.#changedAccess = true;
   }
 
   #recordBeside(aggregate: AggregateId, decision: Decision<DomainEvent, unknown>, env: Environment): void {
