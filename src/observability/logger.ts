@@ -53,7 +53,8 @@ function plainError(error: unknown): object {
 }
 
 const STDERR = 2;
-const BUFFERED_BYTES = 4_096;
+/** Of text that waits until it is written: some fifty calls. */
+const BUFFERED_LENGTH = 16_384;
 /** What a slow reader may leave waiting; the lines beyond are dropped. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 /** Longest time that a line waits for others. */
@@ -68,22 +69,27 @@ let stderr: pino.DestinationStream | undefined;
  */
 function bufferedStderr(): pino.DestinationStream {
   if (stderr !== undefined) return stderr;
-  let waiting = Buffer.alloc(0);
+  let lines = "";
+  // What a slow reader has not taken yet.
+  let unwritten = Buffer.alloc(0);
   const flush = () => {
+    if (lines === "" && unwritten.length === 0) return;
+    unwritten = unwritten.length === 0 ? Buffer.from(lines) : Buffer.concat([unwritten, Buffer.from(lines)]);
+    lines = "";
     try {
-      while (waiting.length > 0) waiting = waiting.subarray(writeSync(STDERR, waiting));
+      while (unwritten.length > 0) unwritten = unwritten.subarray(writeSync(STDERR, unwritten));
     } catch (error) {
       // A reader that is slow gets the lines later. One that is gone must not keep the process from ending.
       const isSlow = (error as NodeJS.ErrnoException).code === "EAGAIN";
-      if (!isSlow || waiting.length > MAX_WAITING_BYTES) waiting = Buffer.alloc(0);
+      if (!isSlow || unwritten.length > MAX_WAITING_BYTES) unwritten = Buffer.alloc(0);
     }
   };
   setInterval(flush, FLUSH_INTERVAL_MS).unref();
   process.on("exit", flush);
   stderr = {
     write(line) {
-      waiting = Buffer.concat([waiting, Buffer.from(line)]);
-      if (waiting.length >= BUFFERED_BYTES) flush();
+      lines += line;
+      if (lines.length >= BUFFERED_LENGTH) flush();
     },
   };
   return stderr;
