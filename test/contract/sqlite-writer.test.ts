@@ -70,21 +70,21 @@ test("a full queue refuses, says when to come back, and executes nothing of what
   const { world, store } = await open({ maxWaitingWrites: 4 });
   const ids = times(20, (index) => `other-${index}`);
   const calls = ids.map((id) => world.addOrganization(id));
-  // One is with the writer, four wait.
+  // Of what comes in one turn of the event loop none is with the writer yet.
   expect(await store.figures()).toMatchObject({ waitingWrites: 4 });
-  expect(await Promise.all(calls.slice(0, 5))).toEqual(same(5, null));
-  for (const refused of calls.slice(5)) {
+  expect(await Promise.all(calls.slice(0, 4))).toEqual(same(4, null));
+  for (const refused of calls.slice(4)) {
     expect(await refusal(refused)).toEqual({ name: "OVERLOADED", retryAfterMs: expect.any(Number) });
   }
   expect(store.isHealthy()).toBe(true);
-  expect((await readLog(store)).map(({ aggregateId }) => aggregateId)).toEqual(["org-1", ...ids.slice(0, 5)]);
-  for (const id of ids.slice(5)) await world.addOrganization(id);
+  expect((await readLog(store)).map(({ aggregateId }) => aggregateId)).toEqual(["org-1", ...ids.slice(0, 4)]);
+  for (const id of ids.slice(4)) await world.addOrganization(id);
   expect(await readLog(store)).toHaveLength(21);
 });
 
 test("a full queue refuses every kind of write", async () => {
   const { world, store } = await open({ maxWaitingWrites: 1 });
-  const accepted = [world.addOrganization("a"), world.addOrganization("b")];
+  const accepted = world.addOrganization("a");
   const { refusals } = await outcomes<unknown>([
     store.claimDeliveries(1, 0, 1),
     world.settle(),
@@ -93,7 +93,7 @@ test("a full queue refuses every kind of write", async () => {
     store.maintain({ kind: "pruneBuckets", nowMs: 0 }),
   ]);
   expect(refusals).toEqual(same(5, "OVERLOADED"));
-  await Promise.all(accepted);
+  await accepted;
   expect(await store.getMetadata("key")).toBeUndefined();
   expect(await store.listInboxMails(1)).toEqual([]);
 });

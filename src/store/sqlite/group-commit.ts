@@ -1,8 +1,10 @@
 /**
  * The main thread's side of the writer thread: a bounded queue and group commit.
  *
- * One batch is with the writer at a time. What arrives meanwhile waits and travels together in the next message, so that
- * all of it shares one transaction and one sync; a lone task never waits. A full queue refuses: nothing was executed.
+ * One batch is with the writer at a time. What arrives meanwhile, or in one turn of the event loop, travels together in
+ * the next message, so that all of it shares one transaction and one sync; a lone task waits for nothing else. Without the
+ * turn every other batch would be a lone task, the first of those that came when the writer had nothing to do. A full queue
+ * refuses: nothing was executed.
  *
  * States: `open`; `unavailable`, when the last batch failed as a whole: tasks are still tried, and a probe finds out when
  * writes succeed again; `failed`, when durability is in doubt or the thread died: everything is refused from then on.
@@ -48,6 +50,7 @@ export class GroupCommit {
   #inFlight: readonly Waiting[] | undefined;
   /** When the batch in flight was handed over, on the clock of `performance.now()`. */
   #handedOverMs = 0;
+  #isFlushScheduled = false;
   #probe: NodeJS.Timeout | undefined;
   #draining: PromiseWithResolvers<void> | undefined;
   #closing: PromiseWithResolvers<void> | undefined;
@@ -103,7 +106,7 @@ export class GroupCommit {
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ task, resolve, reject });
-      this.#flush();
+      this.#scheduleFlush();
     });
   }
 
@@ -128,6 +131,15 @@ export class GroupCommit {
       this.#send({ kind: "close" });
     }
     await this.#closing.promise;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#inFlight !== undefined || this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    setImmediate(() => {
+      this.#isFlushScheduled = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
