@@ -188,7 +188,7 @@ export function renderBanner(application: Application, version: string, style: S
   const authorization = `-H "Authorization: Bearer ${token}"`;
   const curl = `curl -s ${url}/v2/users/human ${authorization} -H 'Content-Type: application/json' -d '${newUser("Ada", "Lovelace")}'`;
   const bufCurl =
-    `npx buf curl --protocol grpc ${isTls ? "" : "--http2-prior-knowledge "}${authorization} -d '${newUser("Grace", "Hopper")}' ` +
+    `npx @bufbuild/buf curl --protocol grpc ${isTls ? "" : "--http2-prior-knowledge "}${authorization} -d '${newUser("Grace", "Hopper")}' ` +
     `${url}/zitadel.user.v2.UserService/AddHumanUser`;
   return [
     `${style("bold", `Countersign ${version}`)}\n`,

@@ -193,14 +193,14 @@ describe("the banner", () => {
       "  mail         dev inbox, open http://127.0.0.1:8080/inbox",
       "  admin token  data/admin.token",
       `  try          curl -s http://127.0.0.1:8080/v2/users/human -H "Authorization: Bearer $(cat data/admin.token)" -H 'Content-Type: application/json' -d '{"profile":{"givenName":"Ada","familyName":"Lovelace"},"email":{"email":"ada@example.com","returnCode":{}}}'`,
-      `               npx buf curl --protocol grpc --http2-prior-knowledge -H "Authorization: Bearer $(cat data/admin.token)" -d '{"profile":{"givenName":"Grace","familyName":"Hopper"},"email":{"email":"grace@example.com","returnCode":{}}}' http://127.0.0.1:8080/zitadel.user.v2.UserService/AddHumanUser`,
+      `               npx @bufbuild/buf curl --protocol grpc --http2-prior-knowledge -H "Authorization: Bearer $(cat data/admin.token)" -d '{"profile":{"givenName":"Grace","familyName":"Hopper"},"email":{"email":"grace@example.com","returnCode":{}}}' http://127.0.0.1:8080/zitadel.user.v2.UserService/AddHumanUser`,
       "",
     ]);
   });
 
   test("over TLS, buf finds HTTP/2 by itself", () => {
     const banner = renderBanner({ ...application, url: "https://127.0.0.1:8080" }, "0.1.0", plain);
-    expect(banner).toContain("npx buf curl --protocol grpc -H");
+    expect(banner).toContain("npx @bufbuild/buf curl --protocol grpc -H");
     expect(banner).toContain("https://127.0.0.1:8080/zitadel.user.v2.UserService/AddHumanUser");
   });
 
