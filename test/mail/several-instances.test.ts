@@ -15,6 +15,9 @@ import { TestLog } from "./log.ts";
 
 jest.setTimeout(60_000);
 
+/** Longer than any test takes: answers wait for the mail, and not for the end of the time. */
+const HOLD_MS = 600_000;
+
 let server: TestPostgres;
 let relay: RecordingRelay;
 let transport: HeldTransport;
@@ -39,6 +42,7 @@ beforeEach(async () => {
       server: server.at(database),
       pooler: "transaction",
       pollIntervalMs: 600_000,
+      holdMs: HOLD_MS,
     });
     undo.push(() => store.close());
     return new World(store);
@@ -114,6 +118,13 @@ async function committedThere(): Promise<void> {
   await there.addUser(`user-${there.codes.size}`);
 }
 
+/** What the relay sees, and when the command was answered, in this order. */
+function observed(): string[] {
+  const order: string[] = [];
+  relay.at = (point) => void (point === "mail" && order.push("MAIL FROM"));
+  return order;
+}
+
 describe("a mail whose code dies between the last look at it and MAIL FROM", () => {
   test.each<[string, () => Promise<UserReply>]>([
     ["superseded", () => there.sendCode("ada", { kind: "return" })],
@@ -121,8 +132,7 @@ describe("a mail whose code dies between the last look at it and MAIL FROM", () 
     ["of another address", () => there.setEmail("ada", "ada@example.net", { kind: "return" })],
     ["of a deleted user", () => there.run({ type: "user.delete", userId: "ada" })],
   ])("%s: its MAIL FROM comes before the answer", async (_how, end) => {
-    const order: string[] = [];
-    relay.at = (point) => void (point === "mail" && order.push("MAIL FROM"));
+    const order = observed();
     await here.sendCode("ada");
     await transport.isPermitted;
     const answered = end().then(() => order.push("answer"));
@@ -131,5 +141,46 @@ describe("a mail whose code dies between the last look at it and MAIL FROM", () 
     transport.letGo();
     await answered;
     expect(order).toEqual(["MAIL FROM", "answer"]);
+  });
+
+  test("while the relay has not answered MAIL FROM, the command waits", async () => {
+    const order: string[] = [];
+    const greeted = Promise.withResolvers<void>();
+    const isHeld = Promise.withResolvers<void>();
+    relay.at = async (point) => {
+      if (point !== "mail") return;
+      order.push("MAIL FROM");
+      isHeld.resolve();
+      await greeted.promise;
+      order.push("250");
+    };
+    transport.letGo();
+    await here.sendCode("ada");
+    await isHeld.promise;
+    const answered = there.sendCode("ada", { kind: "return" }).then(() => order.push("answer"));
+    await committedThere();
+    expect(order).toEqual(["MAIL FROM"]);
+    greeted.resolve();
+    await answered;
+    expect(order).toEqual(["MAIL FROM", "250", "answer"]);
+  });
+
+  test("a mail whose code is dead when it is asked for does not leave", async () => {
+    const greeted = Promise.withResolvers<void>();
+    const isConnected = Promise.withResolvers<void>();
+    relay.at = (point) => {
+      if (point !== "connect") return;
+      isConnected.resolve();
+      return greeted.promise;
+    };
+    transport.letGo();
+    await here.sendCode("ada");
+    await isConnected.promise;
+    await there.sendCode("ada", { kind: "return" });
+    greeted.resolve();
+    await here.addUser("eve");
+    await here.sendCode("eve");
+    while (relay.accepted.length === 0) await new Promise(setImmediate);
+    expect(relay.transactions.map(({ recipient }) => recipient)).toEqual(["eve@example.com"]);
   });
 });
