@@ -136,12 +136,13 @@ describe("nobody waits for ever", () => {
     (await heldAtLast(other)).release();
   });
 
-  test("who finds the user held all the time is refused", async () => {
+  test("whoever holds a user all the time: others who want to are refused, commands are answered", async () => {
     const { database, other } = await openTwo({ holdMs: BRIEFLY_MS });
     const patient = await PostgresStore.open({ server: server.at(database), holdMs: FOREVER_MS });
     undo.push(() => patient.close());
     const hold = await patient.holdUser("ada", unheeded);
     expect(await refusal(other.store.holdUser("ada", unheeded))).toMatchObject({ name: "STORE_UNAVAILABLE" });
+    expect(await other.sendCode("ada")).toMatchObject({ details: { sequence: 2 } });
     expect(other.store.isHealthy()).toBe(true);
     hold.release();
   });

@@ -474,6 +474,17 @@ describe("the permit", () => {
     expect(await sent).toMatchObject({ kind: "accepted" });
   });
 
+  test("is told that the request has left, before any answer", async () => {
+    const arrived = Promise.withResolvers<void>();
+    const receiver = await raw((socket, bytes) => {
+      if (!isWhole(bytes)) return;
+      // Without that there is none.
+      void arrived.promise.then(() => socket.end("HTTP/1.1 204 No Content\r\n\r\n"));
+    });
+    const permit = { take: () => Promise.resolve(true), arrived: arrived.resolve };
+    expect(await send(transportTo(receiver), permit)).toMatchObject({ kind: "accepted" });
+  });
+
   test("refused: nothing is received", async () => {
     const receiver = await raw(() => {});
     const transport = transportTo(receiver);
