@@ -45,9 +45,10 @@
  *
  * Freshness: whether the code can still be used is looked up when the row is claimed, and a commit that changes the user
  * withdraws the mail from then on (hand-over.ts). It is looked up again when a connection is ready for the envelope, if
- * the first look is no longer recent or other processes write the database too. So no envelope
- * follows the answer to the command that superseded its code, however long the relay took to say hello. More rows than
- * there are connections are claimed, so that no connection waits for a commit (claim-window.ts); they are as fresh as any.
+ * the first look is no longer recent or other processes write the database too; then answers about the user wait until the
+ * relay has the envelope (Store.holdUser). So no envelope follows the answer to the command that superseded its code,
+ * whichever instance gave it and however long the relay took to say hello. More rows than there are connections are
+ * claimed, so that no connection waits for a commit (claim-window.ts); they are as fresh as any.
  *
  * Settlements are gathered: what ends while one commit is under way shares the next. A dispatcher that finds its own row
  * due again, because the process was stopped past the lease or the store was away, adopts the new lease and goes on with
@@ -60,12 +61,12 @@ import { maskIdentifier } from "../observability/mask-address.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { DeliveryAttempt } from "../store/deliveries.ts";
-import type { CancelRequest, ClaimedDelivery, Settlement, Store } from "../store/store.ts";
+import type { CancelRequest, ClaimedDelivery, Settlement, Store, UserHold } from "../store/store.ts";
 import type { UserState } from "../verification/user/state.ts";
 import { ClaimWindow } from "./claim-window.ts";
 import { errorText } from "./error-text.ts";
 import { unsentEnd, type UnsentEnd } from "./freshness.ts";
-import { HandOver } from "./hand-over.ts";
+import { HandOver, type Leave } from "./hand-over.ts";
 import type { MailGateway } from "./mail-gateway.ts";
 import { mailLookOf, type MailLook } from "./mail-look.ts";
 import type { SendOutcome } from "./mail-transport.ts";
@@ -103,6 +104,8 @@ const MIN_TIMER_MS = 20;
 const LET_GO_MS = 500;
 
 const RELEASED: Outcome = { state: "released" };
+/** No change of a user ends a mail without a code. */
+const NO_USER: UserHold = { user: undefined, untilMs: Infinity, release() {} };
 
 /** A claimed row, until its outcome is recorded. */
 interface Flight {
@@ -318,7 +321,7 @@ export class Dispatcher {
     const look = await this.#lookOf(flight.delivery);
     while (this.#isRunning && !this.#isLate(flight)) {
       const { delivery } = flight;
-      const handOver = new HandOver(() => this.#isLive(flight));
+      const handOver = new HandOver((lost) => this.#leaveOf(flight, lost));
       // Before the look at the user: a commit after it withdraws the mail.
       flight.handOver = handOver;
       const user = await this.#userOf(delivery);
@@ -329,6 +332,7 @@ export class Dispatcher {
       const startedAtMs = this.#environments.nowMs();
       handOver.foundLive(this.#livesForMs(flight, startedAtMs));
       const sent = await this.#gateway.deliver({ ...request, ...(look !== undefined && { look }) }, handOver);
+      handOver.end();
       if (sent.kind === "withdrawn") continue;
       const { tries, messageId } = sent;
       const tried = { startedAtMs, tries, ...(messageId !== undefined && { messageId }) };
@@ -361,10 +365,13 @@ export class Dispatcher {
   }
 
   /** What a hand-over asks last. */
-  async #isLive(flight: Flight): Promise<boolean> {
-    if (!this.#isRunning || this.#isLate(flight)) return false;
+  async #leaveOf(flight: Flight, lost: () => void): Promise<Leave | undefined> {
+    if (!this.#isRunning || this.#isLate(flight)) return undefined;
     const { delivery } = flight;
-    return this.#unsentEnd(delivery, await this.#userOf(delivery)) === undefined;
+    const hold = delivery.kind === "code" ? await this.#store.holdUser(delivery.userId, lost) : NO_USER;
+    if (this.#unsentEnd(delivery, hold.user) === undefined) return hold;
+    hold.release();
+    return undefined;
   }
 
   /** Too little is left of the lease for a send. */

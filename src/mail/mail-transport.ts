@@ -23,6 +23,11 @@ export interface MailTransport {
 export interface HandOverPermit {
   /** May be asked again, for another relay. @returns false when the mail must not go any more */
   take(): Promise<boolean>;
+  /**
+   * The other side has seen the envelope, whatever it says of it: commands that waited for that are answered. Need not be
+   * said where the end of the send follows soon.
+   */
+  arrived(): void;
 }
 
 /** What transports log with: the mail thread has no log of its own and passes lines on. */

@@ -15,6 +15,7 @@ import { deliveriesContract } from "./parts/deliveries.ts";
 import { deliveryViewsContract } from "./parts/delivery-views.ts";
 import { erasureContract } from "./parts/erasure.ts";
 import { eventsContract } from "./parts/events.ts";
+import { holdsContract } from "./parts/holds.ts";
 import { housekeepingContract } from "./parts/housekeeping.ts";
 import { idempotencyContract } from "./parts/idempotency.ts";
 import { keysContract } from "./parts/keys.ts";
@@ -80,6 +81,7 @@ export function storeContract(name: string, openStore: () => Promise<OpenedStore
     describe("deliveries as people see and change them", () => deliveryViewsContract(open));
     describe("erasure", () => erasureContract(open));
     describe("lists of events", () => eventsContract(open));
+    describe("users who are held", () => holdsContract(open));
     describe("housekeeping", () => housekeepingContract(open));
     describe("commands that may come again", () => idempotencyContract(open));
     describe("uses of keys", () => keysContract(open));

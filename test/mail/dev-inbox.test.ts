@@ -152,9 +152,9 @@ describe("a mail", () => {
     const { keyring } = outbox;
     const broken = new Inbox({ store, keyring, logger: log.logger, nowMs: Date.now });
     const transport = new DevInboxTransport((mail) => broken.keep(mail));
-    expect(await transport.send(compose(mailRequest()), { take: () => Promise.resolve(true) })).toMatchObject(
-      { kind: "transient", problem: "the inbox cannot be written: Error" },
-    );
+    expect(
+      await transport.send(compose(mailRequest()), { take: () => Promise.resolve(true), arrived() {} }),
+    ).toMatchObject({ kind: "transient", problem: "the inbox cannot be written: Error" });
   });
 });
 

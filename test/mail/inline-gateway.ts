@@ -17,10 +17,7 @@ export class InlineGateway implements MailGateway {
   }
 
   deliver(request: MailRequest, handOver: HandOver): Promise<SendOutcome> {
-    return this.#courier.deliver(
-      request,
-      createPermit(handOver.cell, () => handOver.ask()),
-    );
+    return this.#courier.deliver(request, createPermit(handOver.cell, handOver));
   }
 
   close(): Promise<void> {

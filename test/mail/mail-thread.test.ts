@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KeepMail } from "../../src/mail/dev-inbox.ts";
-import { HandOver } from "../../src/mail/hand-over.ts";
+import { HandOver, type Leave } from "../../src/mail/hand-over.ts";
 import type { MailRoute } from "../../src/mail/mail-route.ts";
 import type { Mail } from "../../src/mail/message.ts";
 import { MailThread } from "../../src/mail/thread/mail-thread.ts";
@@ -11,6 +11,7 @@ import { TestLog } from "./log.ts";
 import { mailRequest } from "./mail-request.ts";
 
 const FROM = { name: "Countersign", address: "no-reply@localhost" };
+const LEAVE: Leave = { untilMs: Infinity, release() {} };
 const INBOX: MailRoute = { kind: "inbox" };
 
 let log: TestLog;
@@ -38,7 +39,21 @@ function smtp(port: number): MailRoute {
 }
 
 function allowed(): HandOver {
-  return new HandOver(() => Promise.resolve(true));
+  return new HandOver(() => Promise.resolve(LEAVE));
+}
+
+/** Counts how often it was released. */
+class CountedLeave implements Leave {
+  released = 0;
+  readonly untilMs: number;
+
+  constructor(untilMs = Infinity) {
+    this.untilMs = untilMs;
+  }
+
+  release(): void {
+    this.released += 1;
+  }
 }
 
 test("says before any mail where mails go, and how many at once", () => {
@@ -67,7 +82,7 @@ test("asks when the relay has said hello, and sends nothing when the answer is n
   relay.at = (point) => void steps.push(point);
   const handOver = new HandOver(() => {
     steps.push("asked");
-    return Promise.resolve(false);
+    return Promise.resolve(undefined);
   });
   expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "withdrawn" });
   expect(steps).toEqual(["connect", "asked"]);
@@ -76,7 +91,7 @@ test("asks when the relay has said hello, and sends nothing when the answer is n
 test("what was withdrawn between the answer and the envelope does not leave", async () => {
   const handOver = new HandOver(() => {
     handOver.withdraw();
-    return Promise.resolve(true);
+    return Promise.resolve(LEAVE);
   });
   expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "withdrawn" });
   expect(handOver.isTaken).toBe(false);
@@ -105,7 +120,7 @@ test("what was withdrawn does not leave while the look holds, and nothing is ask
 });
 
 test("asks when the look no longer holds", async () => {
-  const handOver = new HandOver(() => Promise.resolve(false));
+  const handOver = new HandOver(() => Promise.resolve(undefined));
   handOver.foundLive(50);
   relay.at = (point) => (point === "connect" ? sleep(60) : undefined);
   expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "withdrawn" });
@@ -118,6 +133,63 @@ test("a withdrawal comes too late once the envelope is on its way", async () => 
   };
   expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "accepted" });
   expect(handOver.isTaken).toBe(true);
+});
+
+test("a leave is kept until the relay has answered MAIL FROM, and no longer", async () => {
+  const leave = new CountedLeave();
+  const isReleased = Promise.withResolvers<void>();
+  const seen: number[] = [];
+  relay.at = (point) => {
+    if (point === "mail") seen.push(leave.released);
+    // The relay goes on once it is: at the latest the end of the send would release it, and that does not come.
+    return point === "body" ? isReleased.promise : undefined;
+  };
+  const handOver = new HandOver(() =>
+    Promise.resolve({
+      untilMs: leave.untilMs,
+      release() {
+        leave.release();
+        isReleased.resolve();
+      },
+    }),
+  );
+  expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "accepted" });
+  expect([...seen, leave.released]).toEqual([0, 1]);
+});
+
+test("a leave whose time is over is none: the mail is asked for again", async () => {
+  const leaves = [new CountedLeave(1), new CountedLeave()];
+  let asked = 0;
+  const handOver = new HandOver(() => Promise.resolve(leaves[asked++]));
+  expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "accepted" });
+  handOver.end();
+  expect(asked).toBe(2);
+  expect(leaves.map(({ released }) => released)).toEqual([1, 1]);
+});
+
+test("a leave that is lost before the mail was taken withdraws it; one that was lost before it does not", async () => {
+  const leaves = [new CountedLeave(1), new CountedLeave()];
+  const lose: (() => void)[] = [];
+  const handOver = new HandOver((lost) => {
+    lose.push(lost);
+    return Promise.resolve(leaves[lose.length - 1]);
+  });
+  await handOver.ask();
+  await handOver.ask();
+  lose[0]?.();
+  expect(leaves.map(({ released }) => released)).toEqual([1, 0]);
+  lose[1]?.();
+  expect(leaves.map(({ released }) => released)).toEqual([1, 1]);
+  expect(await start().deliver(mailRequest(), handOver)).toMatchObject({ kind: "withdrawn" });
+});
+
+test("a leave that comes when the send is over is given back", async () => {
+  const leave = new CountedLeave();
+  const handOver = new HandOver(() => Promise.resolve(leave));
+  const asking = handOver.ask();
+  handOver.end();
+  expect(await asking).toBe(0);
+  expect(leave.released).toBe(1);
 });
 
 test("mails of the dev inbox are kept by the main thread", async () => {

@@ -11,7 +11,7 @@ import { mailRequest } from "./mail-request.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const SECRET = Buffer.alloc(32, "a secret");
-const PERMIT = { take: () => Promise.resolve(true) };
+const PERMIT = { take: () => Promise.resolve(true), arrived() {} };
 const LISTEN_AND_TELL = '.listen(0, "127.0.0.1", function () { console.log(this.address().port); });';
 
 const compose = createComposer({ from: { name: "", address: "accounts@example.org" } });

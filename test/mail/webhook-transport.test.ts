@@ -26,8 +26,8 @@ const PATH = "/hooks/T0KEN?key=QUERYT0KEN";
 const CODE = "K7QX2M";
 const CONFIDENCES = [CODE, "T0KEN", "ada@", "example.com/verify", "Lovelace", "whsec", "v1,"];
 const START_MS = Date.UTC(2026, 10, 22, 20, 5);
-const YES: HandOverPermit = { take: () => Promise.resolve(true) };
-const NO: HandOverPermit = { take: () => Promise.resolve(false) };
+const YES: HandOverPermit = { take: () => Promise.resolve(true), arrived() {} };
+const NO: HandOverPermit = { take: () => Promise.resolve(false), arrived() {} };
 
 const compose = createComposer({ from: { name: "Example Accounts", address: "accounts@example.org" } });
 
@@ -360,7 +360,7 @@ describe("no answer", () => {
     const receiver = await raw((socket, bytes) => {
       if (bytes === "") socket.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     });
-    const undecided = { take: () => new Promise<boolean>(() => {}) };
+    const undecided = { take: () => new Promise<boolean>(() => {}), arrived() {} };
     expect(await send(transportTo(receiver), undecided)).toMatchObject({
       kind: "transient",
       problem: expect.stringContaining("the connection broke"),
@@ -431,6 +431,7 @@ describe("a kept connection that is none any more", () => {
         permits += 1;
         return Promise.resolve(true);
       },
+      arrived() {},
     };
     await send(transport);
     expect(await send(transport, permit)).toMatchObject({ kind: "accepted" });
@@ -465,11 +466,23 @@ describe("the permit", () => {
         expect(receiver.received).toEqual([""]);
         return true;
       },
+      arrived() {},
     };
     const sent = send(transportTo(receiver), patient);
     while (receiver.received.length === 0) await new Promise(setImmediate);
     connected.resolve();
     expect(await sent).toMatchObject({ kind: "accepted" });
+  });
+
+  test("is told that the request has left, before any answer", async () => {
+    const arrived = Promise.withResolvers<void>();
+    const receiver = await raw((socket, bytes) => {
+      if (!isWhole(bytes)) return;
+      // Without that there is none.
+      void arrived.promise.then(() => socket.end("HTTP/1.1 204 No Content\r\n\r\n"));
+    });
+    const permit = { take: () => Promise.resolve(true), arrived: arrived.resolve };
+    expect(await send(transportTo(receiver), permit)).toMatchObject({ kind: "accepted" });
   });
 
   test("refused: nothing is received", async () => {
@@ -484,7 +497,7 @@ describe("the permit", () => {
     const receiver = await raw(() => {});
     const late = Promise.withResolvers<boolean>();
     const transport = transportTo(receiver, { requestTimeoutMs: 100 });
-    expect(await send(transport, { take: () => late.promise })).toMatchObject({
+    expect(await send(transport, { take: () => late.promise, arrived() {} })).toMatchObject({
       kind: "transient",
       problem: expect.stringContaining("no answer whether the mail may leave within 0.1 s"),
       delay: HTTP_DELAYS.internal,
@@ -498,7 +511,7 @@ describe("the permit", () => {
 
   test("that cannot be had is a fault of our own", async () => {
     const receiver = await raw(() => {});
-    const permit = { take: () => Promise.reject(new Error(`${CODE} is gone`)) };
+    const permit = { take: () => Promise.reject(new Error(`${CODE} is gone`)), arrived() {} };
     expect(await send(transportTo(receiver), permit)).toMatchObject({
       kind: "transient",
       problem: expect.stringContaining("no answer whether the mail may leave"),
@@ -513,6 +526,7 @@ describe("TLS", () => {
   const trusted = getCACertificates("default");
   const never: HandOverPermit = {
     take: () => Promise.reject(new Error("asked before the handshake was over")),
+    arrived() {},
   };
 
   async function secure(): Promise<Provider> {
@@ -579,7 +593,10 @@ describe("TLS", () => {
 });
 
 describe("where no code goes", () => {
-  const never: HandOverPermit = { take: () => Promise.reject(new Error("asked for a refused address")) };
+  const never: HandOverPermit = {
+    take: () => Promise.reject(new Error("asked for a refused address")),
+    arrived() {},
+  };
 
   test.each([
     ["http", "localhost", "localhost resolves to a loopback address"],
@@ -612,7 +629,7 @@ describe("where no code goes", () => {
       const { mail, endpoint } = JSON.parse(process.argv[1]);
       const secrets = [Buffer.alloc(32)];
       const transport = new WebhookTransport({ endpoint: { ...endpoint, secrets }, logger: console });
-      const { kind } = await transport.send(mail, { take: async () => true });
+      const { kind } = await transport.send(mail, { take: async () => true, arrived() {} });
       await transport.close();
       console.log(kind);
     `;

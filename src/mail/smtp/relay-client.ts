@@ -61,7 +61,7 @@ export class RelayClient {
     try {
       if (parcel.needsSmtpUtf8 && !session.offersSmtpUtf8) return { kind: "no-smtputf8" };
       if (!(await taken(permit, untilMs))) return { kind: "withdrawn" };
-      return { kind: "accepted", reply: await session.deliver(parcel, untilMs) };
+      return { kind: "accepted", reply: await session.deliver(parcel, untilMs, () => permit.arrived()) };
     } catch (error) {
       throw isReused && error instanceof DeliveryFault && error.isBeforeMail ? new DeadSession(error) : error;
     } finally {

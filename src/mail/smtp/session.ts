@@ -39,6 +39,7 @@ export class DeliveryFault extends Error {
 
 interface Operation {
   readonly untilMs: number;
+  readonly mailAnswered: () => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -58,6 +59,8 @@ export class SmtpSession {
   #connection: SMTPConnection | undefined;
   #operation: Operation | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The step that was entered last. */
+  #watched: Step = "idle";
 
   constructor(relay: SmtpRelay, limits: SmtpTimeLimits) {
     this.#relay = relay;
@@ -88,7 +91,7 @@ export class SmtpSession {
    */
   open(untilMs: number): Promise<void> {
     if (this.#state !== "new") return Promise.reject(givenUp());
-    return this.#run<void>(untilMs, asIs, (resolve, fail) => {
+    return this.#run<void>({ untilMs, toError: asIs }, (resolve, fail) => {
       const ready = () => {
         this.#state = "open";
         this.#conversation.enter("idle");
@@ -102,18 +105,23 @@ export class SmtpSession {
    * Hands one mail over. MAIL FROM is written before this returns.
    *
    * @param untilMs end of all steps but the reply to the final dot, on the clock of performance.now()
+   * @param mailAnswered is called when MAIL FROM was answered, with whatever
    * @returns the relay's reply, such as `250 2.0.0 queued`
    * @throws DeliveryFault; the session is over then
    */
-  deliver({ sender, recipient, bytes }: Parcel, untilMs: number): Promise<string> {
+  deliver(
+    { sender, recipient, bytes }: Parcel,
+    untilMs: number,
+    mailAnswered: () => void = () => {},
+  ): Promise<string> {
     const repliesBefore = this.#conversation.replies;
     const dotsBefore = this.#conversation.finalDots;
-    const toFault = (cause: unknown) =>
+    const toError = (cause: unknown) =>
       new DeliveryFault(cause, {
         isBeforeMail: this.#conversation.replies === repliesBefore || isClosingAtMail(cause),
         isOutcomeUnknown: this.#conversation.finalDots > dotsBefore && !isRefusal(cause),
       });
-    return this.#run<string>(untilMs, toFault, (resolve, fail) => {
+    return this.#run<string>({ untilMs, toError, mailAnswered }, (resolve, fail) => {
       const envelope = { from: { address: sender }, to: [{ address: recipient }] };
       if (this.#connection === undefined) fail(givenUp());
       else {
@@ -205,8 +213,15 @@ export class SmtpSession {
 
   /** The first outcome counts; a failure ends the session. */
   #run<T>(
-    untilMs: number,
-    toError: (error: unknown) => Error,
+    {
+      untilMs,
+      toError,
+      mailAnswered = () => {},
+    }: {
+      readonly untilMs: number;
+      readonly toError: (error: unknown) => Error;
+      readonly mailAnswered?: () => void;
+    },
     start: (resolve: (value: T) => void, fail: (error: unknown) => void) => void,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -221,7 +236,7 @@ export class SmtpSession {
         reject(toError(error));
         this.quit();
       };
-      const operation: Operation = { untilMs, fail };
+      const operation: Operation = { untilMs, mailAnswered, fail };
       this.#operation = operation;
       start((value) => {
         if (settle()) resolve(value);
@@ -230,6 +245,8 @@ export class SmtpSession {
   }
 
   #watch(step: Step): void {
+    if (this.#watched === "mail") this.#operation?.mailAnswered();
+    this.#watched = step;
     // Between two commands nothing is waited for: the limit of the step before stays.
     if (this.#operation === undefined || step === "idle") return;
     this.#stopTimer();

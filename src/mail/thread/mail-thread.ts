@@ -96,6 +96,9 @@ export class MailThread implements MailGateway {
       case "ask":
         void this.#answer(message.deliveryId);
         break;
+      case "arrived":
+        this.#pending.get(message.deliveryId)?.handOver.arrived();
+        break;
       case "keep":
         void this.#keep(message.mail);
         break;
@@ -113,8 +116,8 @@ export class MailThread implements MailGateway {
   }
 
   async #answer(deliveryId: string): Promise<void> {
-    const isLive = (await this.#pending.get(deliveryId)?.handOver.ask()) ?? false;
-    this.#outgoing.say({ kind: "answer", deliveryId, isLive });
+    const untilMs = (await this.#pending.get(deliveryId)?.handOver.ask()) ?? 0;
+    this.#outgoing.say({ kind: "answer", deliveryId, untilMs });
   }
 
   async #keep(mail: Mail): Promise<void> {

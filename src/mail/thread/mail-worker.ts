@@ -23,7 +23,7 @@ const say = (message: FromMailThread) => outgoing.say(message);
 if (process.platform === "linux") setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 /** By id of the delivery: who waits for the main thread's answer. */
-const asking = new Map<string, (isLive: boolean) => void>();
+const asking = new Map<string, (untilMs: number) => void>();
 const keeping = new Map<string, PromiseWithResolvers<void>>();
 
 const { route, composer } = workerData as MailThreadData;
@@ -46,7 +46,7 @@ function receive(message: ToMailThread): void {
       void deliver(message.request, message.cell);
       break;
     case "answer":
-      asking.get(message.deliveryId)?.(message.isLive);
+      asking.get(message.deliveryId)?.(message.untilMs);
       break;
     case "kept":
       if (message.problem === undefined) keeping.get(message.deliveryId)?.resolve();
@@ -60,11 +60,14 @@ function receive(message: ToMailThread): void {
 
 async function deliver(request: MailRequest, cell: HandOverCell): Promise<void> {
   const { deliveryId } = request;
-  const permit = createPermit(cell, () => {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    asking.set(deliveryId, resolve);
-    say({ kind: "ask", deliveryId });
-    return promise;
+  const permit = createPermit(cell, {
+    ask() {
+      const { promise, resolve } = Promise.withResolvers<number>();
+      asking.set(deliveryId, resolve);
+      say({ kind: "ask", deliveryId });
+      return promise;
+    },
+    arrived: () => say({ kind: "arrived", deliveryId }),
   });
   const outcome = await courier.deliver(request, permit);
   asking.delete(deliveryId);

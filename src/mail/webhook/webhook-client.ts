@@ -254,7 +254,8 @@ class Exchange {
   #write(signed: Readonly<Record<string, string>>): void {
     for (const [name, value] of Object.entries(signed)) this.#request?.setHeader(name, value);
     this.#step = "written";
-    this.#request?.end(this.#post.body);
+    // Providers answer when they have sent the mail; what is asked of them is out with the last byte.
+    this.#request?.end(this.#post.body, () => this.#post.permit.arrived());
   }
 
   #answered(response: IncomingMessage): void {

@@ -21,7 +21,7 @@ export const DATABASE_SETTINGS = {
     fallback: "10",
     example: "20",
     placeholder: "number",
-    help: "PostgreSQL: connections of one instance; one more listens.",
+    help: "PostgreSQL: connections of one instance; one more listens, and two more lock users whose mails leave.",
   },
   databaseStatementTimeoutMs: {
     name: "DATABASE_STATEMENT_TIMEOUT",

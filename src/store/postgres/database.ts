@@ -25,6 +25,8 @@ import { Session, type Answer, type Statement, type Value } from "./session.ts";
 const ANSWER_GRACE_MS = 500;
 /** The server ends a transaction whose client went silent, and frees its rows. */
 const IDLE_IN_TRANSACTION_MS = 5_000;
+/** Connections on which users are held. */
+const MAX_HOLDINGS = 2;
 const IDLE_CONNECTION_MS = 60_000;
 const KEEP_ALIVE_AFTER_MS = 5_000;
 
@@ -41,7 +43,7 @@ const COMMIT: Statement = { name: "commit", text: "COMMIT" };
 const LIMITS: Statement = {
   name: "limits",
   text: `SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
-    set_config('idle_in_transaction_session_timeout', '${IDLE_IN_TRANSACTION_MS}', true)`,
+    set_config('idle_in_transaction_session_timeout', $3, true)`,
 };
 const DURABLE: Statement = {
   name: "durable",
@@ -62,6 +64,17 @@ export interface Transaction {
   ): Promise<Answer<Row>>;
   /** Asks with the COMMIT. The answer is there when the transaction is over. */
   defer<Row>(statement: Statement, values?: readonly Value[]): Promise<Answer<Row>>;
+  /**
+   * Asks right after the COMMIT, in the same trip and outside the transaction: what it reads was committed before. It
+   * fails alone.
+   */
+  afterCommit<Row>(statement: Statement, values?: readonly Value[]): Promise<Answer<Row>>;
+}
+
+/** A transaction that reads, and keeps its locks while something is done elsewhere. */
+export interface Holding extends Pick<Transaction, "query"> {
+  /** Calls the listener when the connection is lost, and the locks with it. */
+  onLost(listener: () => void): void;
 }
 
 interface Deferred {
@@ -73,6 +86,7 @@ interface Deferred {
 export class Database {
   readonly #writers: Pool;
   readonly #readers: Pool;
+  readonly #holders: Pool;
   /** All that are open, so that none can hold up the end. */
   readonly #sockets = new Set<Socket>();
   readonly #server: PostgresServer;
@@ -82,6 +96,8 @@ export class Database {
   readonly #connectTimeoutMs: number;
   /** How many lists may run at a time and leave connections to point reads. */
   readonly maxLists: number;
+  /** How many transactions `holdOpen` has room for. */
+  readonly maxHoldings = MAX_HOLDINGS;
   #closing: Promise<unknown> | undefined;
   #forcesDurability = false;
 
@@ -94,6 +110,7 @@ export class Database {
     const { writers, readers } = shareOut(options.poolSize ?? DEFAULTS.poolSize);
     this.#writers = this.#createPool(writers);
     this.#readers = this.#createPool(readers);
+    this.#holders = this.#createPool(MAX_HOLDINGS);
     this.maxLists = Math.max(1, Math.floor(readers / 2));
   }
 
@@ -142,22 +159,31 @@ export class Database {
     work: (transaction: Pick<Transaction, "query">) => Promise<Result>,
   ): Promise<Result> {
     return await this.#with(this.#readers, async (session) => {
-      const limit = String(Math.max(1, Math.ceil(timeoutMs)));
       const answerTimeoutMs = timeoutMs + ANSWER_GRACE_MS;
+      const opening = Promise.all([session.query(BEGIN_READING), this.#limit(session, timeoutMs)]);
+      const query: Transaction["query"] = (statement, values) =>
+        session.query(statement, values, answerTimeoutMs);
+      return await thenRollBack(session, opening, work({ query }));
+    });
+  }
+
+  /**
+   * Each of its reads sees what was committed before that read. Its locks are kept until the work is over, on connections
+   * of their own; then it is rolled back.
+   *
+   * @param silenceMs the server ends it when nothing was asked for so many milliseconds
+   */
+  async holdOpen<Result>(silenceMs: number, work: (holding: Holding) => Promise<Result>): Promise<Result> {
+    return await this.#with(this.#holders, async (session) => {
       const opening = Promise.all([
-        session.query(BEGIN_READING),
-        session.query(LIMITS, [limit, String(this.#lockTimeoutMs)]),
+        session.query(BEGIN),
+        this.#limit(session, this.#statementTimeoutMs, silenceMs),
       ]);
-      try {
-        const [result] = await Promise.all([
-          work({ query: (statement, values) => session.query(statement, values, answerTimeoutMs) }),
-          opening,
-        ]);
-        return result;
-      } finally {
-        await opening.catch(() => {});
-        await rollBack(session);
-      }
+      const holding: Holding = {
+        query: (statement, values) => session.query(statement, values),
+        onLost: (listener) => session.onLost(listener),
+      };
+      return await thenRollBack(session, opening, work(holding));
     });
   }
 
@@ -170,16 +196,18 @@ export class Database {
     return await this.#with(this.#writers, async (session) => {
       const opening = Promise.all([
         session.query(BEGIN),
-        session.query(LIMITS, [String(this.#statementTimeoutMs), String(this.#lockTimeoutMs)]),
+        this.#limit(session, this.#statementTimeoutMs),
         ...(this.#forcesDurability ? [session.query(DURABLE)] : []),
       ]);
       const deferred: Deferred[] = [];
+      const following: Deferred[] = [];
       let result: Result;
       try {
         [result] = await Promise.all([
           work({
             query: (statement, values, timeoutMs) => session.query(statement, values, timeoutMs),
             defer: (statement, values = []) => defer(deferred, statement, values),
+            afterCommit: (statement, values = []) => defer(following, statement, values),
           }),
           opening,
         ]);
@@ -189,11 +217,11 @@ export class Database {
           () => error,
           (first: unknown) => first,
         );
-        for (const { answer } of deferred) answer.reject(cause);
+        for (const { answer } of [...deferred, ...following]) answer.reject(cause);
         await rollBack(session);
         throw cause;
       }
-      await commit(session, deferred);
+      await commit(session, deferred, following);
       return result;
     });
   }
@@ -206,11 +234,16 @@ export class Database {
 
   /** Says goodbye to the server, but waits for no answer beyond a short while. */
   async close(): Promise<void> {
-    this.#closing ??= Promise.all([this.#writers.end(), this.#readers.end()]);
+    this.#closing ??= Promise.all([this.#writers, this.#readers, this.#holders].map((pool) => pool.end()));
     const grace = new AbortController();
     await Promise.race([this.#closing, sleep(CLOSE_GRACE_MS, undefined, grace)]);
     grace.abort();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #limit(session: Session, statementMs: number, silenceMs = IDLE_IN_TRANSACTION_MS): Promise<unknown> {
+    const limits = [Math.max(1, Math.ceil(statementMs)), this.#lockTimeoutMs, silenceMs];
+    return session.query(LIMITS, limits.map(String));
   }
 
   #createSocket(): Socket {
@@ -279,15 +312,17 @@ function defer<Row>(
   return answer.promise;
 }
 
-async function commit(session: Session, deferred: readonly Deferred[]): Promise<void> {
-  const writes = deferred.map(({ statement, values }) => session.query<never>(statement, values));
+async function commit(
+  session: Session,
+  deferred: readonly Deferred[],
+  following: readonly Deferred[],
+): Promise<void> {
+  const writes = deferred.map((each) => ask(session, each));
   const ending = [session.query(UNLIMITED), session.query(COMMIT)];
+  const after = following.map((each) => ask(session, each));
   const answers = await Promise.allSettled([...writes, ...ending]);
-  deferred.forEach(({ answer }, index) => {
-    const settled = answers[index];
-    if (settled?.status === "fulfilled") answer.resolve(settled.value as Answer<never>);
-    else answer.reject(settled?.reason as Error);
-  });
+  settle(deferred, answers);
+  settle(following, await Promise.allSettled(after));
   const refused = answers.find(
     (settled) => settled.status === "rejected" && !(settled.reason instanceof ConnectionLostError),
   );
@@ -309,6 +344,33 @@ async function commit(session: Session, deferred: readonly Deferred[]): Promise<
 function shareOut(connections: number): { readonly writers: number; readonly readers: number } {
   const writers = Math.max(2, Math.floor(connections * 0.4));
   return { writers, readers: Math.max(2, connections - writers) };
+}
+
+function ask(session: Session, { statement, values }: Deferred): Promise<Answer<never>> {
+  return session.query<never>(statement, values);
+}
+
+function settle(asked: readonly Deferred[], answers: readonly PromiseSettledResult<unknown>[]): void {
+  asked.forEach(({ answer }, index) => {
+    const settled = answers[index];
+    if (settled?.status === "fulfilled") answer.resolve(settled.value as Answer<never>);
+    else answer.reject(settled?.reason as Error);
+  });
+}
+
+/** For transactions that have nothing to commit. */
+async function thenRollBack<Result>(
+  session: Session,
+  opening: Promise<unknown>,
+  work: Promise<Result>,
+): Promise<Result> {
+  try {
+    const [result] = await Promise.all([work, opening]);
+    return result;
+  } finally {
+    await opening.catch(() => {});
+    await rollBack(session);
+  }
 }
 
 /** A connection on which that fails is not used again. */

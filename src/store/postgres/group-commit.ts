@@ -11,15 +11,19 @@
  * - the database is away: all of them are refused. If the COMMIT was under way, nobody knows what became of them, and the
  *   refusal says so.
  *
+ * What is committed is told to listeners, then answered. Only the answers about a user who is held (user-holds.ts) wait.
+ *
  * States: `open`; `unavailable` after the database was away: everything is refused at once, while a probe finds out when
  * it is back.
  */
 import type { CommitMeter } from "../../observability/metrics.ts";
+import { aggregateOf, type Command } from "../../verification/aggregates.ts";
 import { failure, FailureError } from "../../verification/failures.ts";
 import type { Database } from "./database.ts";
 import { refusalOf, storeUnavailable, troubleOf } from "./errors.ts";
 import { withRetries } from "./retry.ts";
 import { UnitOfWork, type CommandResult, type CommandTask } from "./unit-of-work.ts";
+import type { UserHolds } from "./user-holds.ts";
 
 const MAX_BATCH_COMMANDS = 256;
 /** How many commands of failed batches run alone at the same time. */
@@ -37,6 +41,7 @@ export interface BatchCommit {
 
 export interface GroupCommitOptions {
   readonly database: Database;
+  readonly holds: Pick<UserHolds, "findHeld" | "released">;
   readonly maxWaiting: number;
   /** Names this process to the other instances. */
   readonly notify: (transaction: Parameters<Parameters<Database["transaction"]>[0]>[0]) => void;
@@ -52,6 +57,7 @@ interface Waiting {
 
 interface BatchResult extends BatchCommit {
   readonly results: readonly CommandResult[];
+  readonly heldUsers: ReadonlySet<string>;
 }
 
 export class GroupCommit {
@@ -62,6 +68,8 @@ export class GroupCommit {
   /** Of failed batches; they are still to run, each for itself. */
   #alone: Waiting[] = [];
   #runningAlone = 0;
+  /** Answers that wait for the end of a hold. */
+  #unanswered = 0;
   #probe: NodeJS.Timeout | undefined;
   #draining: PromiseWithResolvers<void> | undefined;
 
@@ -115,7 +123,8 @@ export class GroupCommit {
         this.#isBusy = false;
         this.#flush();
       });
-    } else if (this.#alone.length === 0 && this.#runningAlone === 0) this.#draining?.resolve();
+    } else if (this.#alone.length === 0 && this.#runningAlone === 0 && this.#unanswered === 0)
+      this.#draining?.resolve();
   }
 
   /** Never rejects. */
@@ -128,22 +137,34 @@ export class GroupCommit {
   }
 
   async #run(tasks: readonly CommandTask[]): Promise<BatchResult> {
-    const { database, notify, meter } = this.#options;
+    const { database, holds, notify, meter } = this.#options;
     const beganMs = performance.now();
-    const { results, effects } = await database.transaction(async (transaction) => {
+    const { results, effects, held } = await database.transaction(async (transaction) => {
       const unit = new UnitOfWork(transaction);
       const done = await unit.run(tasks);
       const found = unit.finish();
       if (found.positions !== undefined) notify(transaction);
-      return { results: done, effects: found };
+      return { results: done, effects: found, held: holds.findHeld(transaction, unit.users) };
     });
     meter?.committed(tasks.length, (performance.now() - beganMs) / 1_000);
-    return { ...effects, positions: await effects.positions, results };
+    return { ...effects, positions: await effects.positions, results, heldUsers: await held };
   }
 
-  #settle(batch: readonly Waiting[], { results, ...commit }: BatchResult): void {
+  #settle(batch: readonly Waiting[], { results, heldUsers, ...commit }: BatchResult): void {
     this.#options.onCommit(commit);
-    batch.forEach((waiting, index) => settleOne(waiting, results[index]));
+    for (const [index, waiting] of batch.entries()) {
+      const userId = userOf(waiting.task.command);
+      if (userId === undefined || !heldUsers.has(userId)) settleOne(waiting, results[index]);
+      else void this.#settleLater(userId, waiting, results[index]);
+    }
+  }
+
+  async #settleLater(userId: string, waiting: Waiting, result: CommandResult | undefined): Promise<void> {
+    this.#unanswered += 1;
+    await this.#options.holds.released(userId);
+    settleOne(waiting, result);
+    this.#unanswered -= 1;
+    this.#flush();
   }
 
   #fail(batch: readonly Waiting[], error: unknown): void {
@@ -186,6 +207,11 @@ export class GroupCommit {
     clearInterval(this.#probe);
     this.#probe = undefined;
   }
+}
+
+function userOf(command: Command): string | undefined {
+  const { type, id } = aggregateOf(command);
+  return type === "user" ? id : undefined;
 }
 
 function settleOne(waiting: Waiting, result: CommandResult | undefined): void {

@@ -15,7 +15,10 @@ export interface PostgresServer {
 
 export interface PostgresStoreOptions {
   readonly server: PostgresServer;
-  /** Connections at most, 4 or more: two fifths write, the others read. One further listens. Default 10. */
+  /**
+   * Connections at most, 4 or more: two fifths write, the others read. Default 10. One further listens, and two hold users
+   * while mails leave.
+   */
   readonly poolSize?: number;
   /** The server gives up a statement of a write or a point read after so many milliseconds. Default 3,000. */
   readonly statementTimeoutMs?: number;
@@ -30,6 +33,11 @@ export interface PostgresStoreOptions {
   readonly pooler?: "none" | "transaction";
   /** How often other instances' commits are looked for, whatever was heard, in milliseconds. Default 1,000. */
   readonly pollIntervalMs?: number;
+  /**
+   * How long a user is held for a mail that is being handed over: so long a command on that user may have to wait with
+   * its answer, and half a second more. The same in all instances. Default 1,000.
+   */
+  readonly holdMs?: number;
   /** Writes that may wait for their batch before further ones are answered OVERLOADED. Default 8,192. */
   readonly maxWaitingWrites?: number;
   /** Learns of every transaction of calls. */
@@ -43,5 +51,6 @@ export const DEFAULTS = {
   connectTimeoutMs: 2_000,
   pooler: "none",
   pollIntervalMs: 1_000,
+  holdMs: 1_000,
   maxWaitingWrites: 8_192,
 } as const;

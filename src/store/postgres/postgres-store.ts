@@ -48,6 +48,7 @@ import {
   type Settlement,
   type Store,
   type StoreFigures,
+  type UserHold,
 } from "../store.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { ClaimRegister } from "./claim-register.ts";
@@ -74,6 +75,7 @@ import { SharedLookup } from "./shared-lookup.ts";
 import { isStorable } from "./sql-text.ts";
 import { findSuppression } from "./suppression-table.ts";
 import { refuseUnfinishedMove } from "./unfinished-move.ts";
+import { UserHolds } from "./user-holds.ts";
 
 const READ_DELIVERY_TIMEOUT_MS = 3_000;
 const NOTHING_HAPPENED: OwnCommit = { positions: undefined, queuedMail: false, changedUsers: [] };
@@ -133,6 +135,7 @@ export class PostgresStore implements Store {
   readonly #claims: ClaimRegister;
   readonly #feed: CommitFeed;
   readonly #commands: GroupCommit;
+  readonly #holds: UserHolds;
   readonly #lists: Lists;
   readonly #lookups: Readonly<Record<AggregateType, SharedLookup<unknown>>>;
   readonly #tokens: SharedLookup<AccessTokenRecord>;
@@ -147,8 +150,10 @@ export class PostgresStore implements Store {
     this.#database = database;
     this.#claims = claims;
     this.#feed = feed;
+    this.#holds = new UserHolds(database, options.holdMs ?? DEFAULTS.holdMs);
     this.#commands = new GroupCommit({
       database,
+      holds: this.#holds,
       maxWaiting: options.maxWaitingWrites ?? DEFAULTS.maxWaitingWrites,
       notify: (transaction) => feed.notify(transaction),
       onCommit: (commit) => feed.tell(commit),
@@ -262,6 +267,15 @@ export class PostgresStore implements Store {
 
   findUser(userId: string): Promise<UserState | undefined> {
     return this.#find("user", userId);
+  }
+
+  async holdUser(userId: string, lost: () => void): Promise<UserHold> {
+    try {
+      return await this.#holds.hold(userId, lost);
+    } catch (error) {
+      // The commands find out for themselves whether the database is away.
+      throw refusalOf(error);
+    }
   }
 
   findOrganization(organizationId: string): Promise<OrganizationState | undefined> {

@@ -33,6 +33,7 @@ export interface SessionOptions {
 export class Session {
   readonly #options: SessionOptions;
   #isLost = false;
+  #onLost = () => {};
   #warning: Error | undefined;
 
   constructor(options: SessionOptions) {
@@ -54,7 +55,15 @@ export class Session {
   }
 
   noteLost(): void {
+    if (this.#isLost) return;
     this.#isLost = true;
+    this.#onLost();
+  }
+
+  /** Calls the listener when the connection is lost, even if nothing is asked; the last one given counts. */
+  onLost(listener: () => void): void {
+    this.#onLost = listener;
+    if (this.#isLost) listener();
   }
 
   /** @param statement as text: not prepared */
@@ -76,7 +85,7 @@ export class Session {
       return { rows: result.rows, count: result.rowCount ?? 0, command: result.command };
     } catch (error) {
       if (!endsConnection(error)) throw error;
-      this.#isLost = true;
+      this.noteLost();
       throw new ConnectionLostError(`the connection to the database was lost: ${(error as Error).message}`, {
         cause: error,
       });

@@ -104,6 +104,11 @@ export class UnitOfWork {
     return results;
   }
 
+  /** Those whom its commands are about, changed or not: call after `run`. */
+  get users(): readonly string[] {
+    return [...this.#aggregates.values()].flatMap(({ id }) => (id.type === "user" ? [id.id] : []));
+  }
+
   /** Defers all writes. */
   finish(): Effects {
     const changed = [...this.#aggregates.values()].filter(({ before, state }) => before !== state);

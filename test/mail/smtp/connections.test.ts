@@ -23,6 +23,8 @@ class HeldPermit implements HandOverPermit {
     return this.#answer.promise;
   }
 
+  arrived(): void {}
+
   get wasAsked(): Promise<void> {
     return this.#first.promise;
   }
@@ -40,6 +42,8 @@ class CountedPermit implements HandOverPermit {
     this.taken += 1;
     return Promise.resolve(true);
   }
+
+  arrived(): void {}
 }
 
 describe("connections", () => {
@@ -213,6 +217,7 @@ describe("the permit", () => {
         setImmediate(() => order.push("next turn of the event loop"));
         return true;
       },
+      arrived() {},
     };
     const before = relay.count("MAIL FROM");
     // The bytes are on the socket when the write returns; Nagle is off.
@@ -242,7 +247,7 @@ describe("the permit", () => {
     const delay = RETRY_DELAYS.internal;
     expect(await transport.send(sampleMail(), held)).toMatchObject({ kind: "transient", tries: [], delay });
     held.answer(true);
-    const broken = { take: () => Promise.reject(new Error("ada@example.com")) };
+    const broken = { take: () => Promise.reject(new Error("ada@example.com")), arrived() {} };
     const outcome = await transport.send(sampleMail(), broken);
     expect(outcome).toMatchObject({
       kind: "transient",
@@ -262,7 +267,7 @@ describe("the permit", () => {
     expect(permit.taken).toBe(2);
 
     let isFirst = true;
-    const once = { take: () => Promise.resolve(isFirst && !(isFirst = false)) };
+    const once = { take: () => Promise.resolve(isFirst && !(isFirst = false)), arrived() {} };
     const transport = harness.transport([at(relay.port), at(next.port)]);
     expect(await transport.send(sampleMail(), once)).toEqual({ kind: "withdrawn" });
     expect(next.count("MAIL FROM")).toBe(1);

@@ -10,8 +10,8 @@ export const ERROR_LEVEL = 50;
 export const WARN_LEVEL = 40;
 
 /** Says yes at once. */
-export const PERMIT: HandOverPermit = { take: () => Promise.resolve(true) };
-export const NO_PERMIT: HandOverPermit = { take: () => Promise.resolve(false) };
+export const PERMIT: HandOverPermit = { take: () => Promise.resolve(true), arrived() {} };
+export const NO_PERMIT: HandOverPermit = { take: () => Promise.resolve(false), arrived() {} };
 
 export class Harness {
   log = new TestLog();
