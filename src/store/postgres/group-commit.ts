@@ -1,8 +1,9 @@
 /**
  * A bounded queue of commands, and group commit.
  *
- * One batch is under way at a time. What arrives meanwhile waits and shares the next transaction: its locks, its trips,
- * its sync. A lone command never waits. A full queue refuses: nothing was executed.
+ * One batch is under way at a time. What arrives meanwhile, or in one turn of the event loop, shares the next transaction:
+ * its locks, its trips, its sync. A lone command waits for nothing but the end of the turn. A full queue refuses: nothing
+ * was executed.
  *
  * A batch that fails as a whole has three ways to go on:
  * - another transaction was in the way (conflict): it runs again, a few times;
@@ -65,6 +66,7 @@ export class GroupCommit {
   #state: "open" | "unavailable" = "open";
   #waiting: Waiting[] = [];
   #isBusy = false;
+  #isFlushScheduled = false;
   /** Of failed batches; they are still to run, each for itself. */
   #alone: Waiting[] = [];
   #runningAlone = 0;
@@ -96,7 +98,7 @@ export class GroupCommit {
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ task, resolve, reject });
-      this.#flush();
+      this.#scheduleFlush();
     });
   }
 
@@ -113,6 +115,15 @@ export class GroupCommit {
     clearInterval(this.#probe);
     this.#flush();
     await this.#draining.promise;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isBusy || this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    setImmediate(() => {
+      this.#isFlushScheduled = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {

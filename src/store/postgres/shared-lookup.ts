@@ -1,5 +1,6 @@
 /**
- * Look-ups by key that share round trips: what is asked while a trip is under way travels together in the next.
+ * Look-ups by key that share round trips: what is asked in one turn of the event loop, or while all trips are under way,
+ * travels together.
  *
  * Every trip starts after it was asked for, so an answer is never older than its question.
  */
@@ -20,7 +21,7 @@ export class SharedLookup<Value> {
     if (known !== undefined) return known.promise;
     const answer = Promise.withResolvers<Value | undefined>();
     this.#waiting.set(key, answer);
-    this.#flush();
+    if (this.#waiting.size === 1) setImmediate(() => this.#flush());
     return answer.promise;
   }
 
