@@ -120,15 +120,20 @@ export class FactTable {
     this.#findLoaded = findLoaded;
   }
 
-  /** Asks for those that were not loaded yet, all at once. */
-  async load(keys: readonly FactKey[]): Promise<void> {
+  /**
+   * Asks for those that were not loaded yet, all at once.
+   *
+   * @returns undefined when there are none: that is most of the time, and promises for nothing add up
+   */
+  load(keys: readonly FactKey[]): Promise<unknown> | undefined {
+    const unknown = keys.filter((key) => !this.#has(key));
+    if (unknown.length === 0) return undefined;
     const missing = new Missing();
-    for (const key of keys) {
-      if (this.#has(key)) continue;
+    for (const key of unknown) {
       if (isStorable(textOf(key))) missing.add(key);
       else this.#noteAbsent(key);
     }
-    await Promise.all([
+    return Promise.all([
       this.#loadBuckets(missing.buckets),
       this.#loadReplies(missing.replies),
       this.#loadClaims(missing.claims),

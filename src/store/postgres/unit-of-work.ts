@@ -168,7 +168,8 @@ export class UnitOfWork {
     } catch (error) {
       return failed(error);
     }
-    await this.#facts.load(keys);
+    const loading = this.#facts.load(keys);
+    if (loading !== undefined) await loading;
     let decision: Decision<DomainEvent, unknown>;
     let recording: Recording;
     try {
@@ -178,7 +179,8 @@ export class UnitOfWork {
       return failed(error);
     }
     // Some counters are raised without a look at them.
-    await this.#facts.load(decision.debits.map(({ bucket }) => ({ kind: "bucket", bucket })));
+    const loadingDebits = this.#facts.load(decision.debits.map(({ bucket }) => ({ kind: "bucket", bucket })));
+    if (loadingDebits !== undefined) await loadingDebits;
     try {
       this.#facts.apply(id.id, decision, env.nowMs);
       loaded.state = recording.state;
