@@ -5,7 +5,7 @@ const [major, minor] = process.versions.node.split(".").map(Number);
 const isNewEnough = (major > 22 || (major === 22 && minor >= 14)) && Number(process.versions.napi) >= 10;
 
 if (isNewEnough) {
-  import("../dist/src/main.js").then(run, (error) => {
+  import("../dist/service/main.js").then(run, (error) => {
     if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
     fail(
       "not built yet, or dependencies are missing: run `npm install`, which builds too, or `npm run build`",

@@ -23,7 +23,7 @@ import { listensOnLoopback, urlHost } from "./app/listening-host.ts";
 import { loadKeyring } from "./app/load-keyring.ts";
 import { loadComposer } from "./app/mail-composer.ts";
 import { chooseMailRoute } from "./app/mail-route.ts";
-import { openMetrics, type MetricsEndpoint } from "./app/metrics-endpoint.ts";
+import { createMetrics, openMetrics, type MetricsEndpoint } from "./app/metrics-endpoint.ts";
 import { openStore, type OpenStore } from "./app/open-store.ts";
 import { createPages } from "./app/pages.ts";
 import { policyOf } from "./app/policy.ts";
@@ -39,7 +39,7 @@ import type { ComposerOptions } from "./mail/message.ts";
 import { MailThread } from "./mail/thread/mail-thread.ts";
 import { createGuardedLookup } from "./mail/webhook/address-guard.ts";
 import type { Logger } from "./observability/logger.ts";
-import { Metrics } from "./observability/metrics.ts";
+import { NO_METERS, type Meters } from "./observability/meters.ts";
 import { CallLog } from "./rpc/call-log.ts";
 import { Chain } from "./rpc/chain.ts";
 import { addInfrastructure } from "./rpc/infrastructure.ts";
@@ -100,13 +100,14 @@ export async function startApplication(
     const listener = new Listener({ certificate, limits });
     const bound = await listener.listen(config.listen.host, config.listen.port);
     undo.unshift(() => listener.close(0, () => {}));
-    const metrics = new Metrics();
-    const database = await openStore(config, metrics);
+    const metrics = await createMetrics(config);
+    const meters = metrics ?? NO_METERS;
+    const database = await openStore(config, meters);
     undo.unshift(() => database.store.close());
-    metrics.readStoreFrom(() => sampleStore(database.store, sources.nowMs));
+    metrics?.readStoreFrom(() => sampleStore(database.store, sources.nowMs));
     const metricsEndpoint = await openMetrics(config, metrics);
     undo.unshift(() => metricsEndpoint?.close() ?? Promise.resolve());
-    const opened = { listener, bound, database, metrics, metricsEndpoint };
+    const opened = { listener, bound, database, meters, metricsEndpoint };
     return await assemble({ config, logger, sources, limits, mailRoute, composer, ...opened });
   } catch (error) {
     for (const step of undo) await step();
@@ -124,12 +125,12 @@ interface Parts {
   readonly listener: Listener;
   readonly bound: BoundAddress;
   readonly database: OpenStore;
-  readonly metrics: Metrics;
+  readonly meters: Meters;
   readonly metricsEndpoint: MetricsEndpoint | undefined;
 }
 
 async function assemble(parts: Parts): Promise<Application> {
-  const { config, logger, sources, mailRoute, listener, database, metrics, metricsEndpoint } = parts;
+  const { config, logger, sources, mailRoute, listener, database, meters, metricsEndpoint } = parts;
   const { store } = database;
   const url = `${config.tls === undefined ? "http" : "https"}://${urlHost(config.listen.host)}:${parts.bound.port}`;
   const keyring = await loadKeyring(config, database, sources);
@@ -165,16 +166,16 @@ async function assemble(parts: Parts): Promise<Application> {
       `links in mails lead to ${url}: set COUNTERSIGN_PUBLIC_URL to where people reach this service`,
     );
   }
-  const dispatcher = new Dispatcher({ store, environments, keyring, gateway, logger, metrics });
+  const dispatcher = new Dispatcher({ store, environments, keyring, gateway, logger, metrics: meters });
 
   const readiness = new Readiness({ store, hasKey: () => fitsKeyring(store, keyring) });
-  const callLog = new CallLog({ logger, metrics });
-  const callers = createCallers({ config, logger, sources, store });
+  const callLog = new CallLog({ logger, metrics: meters });
+  const callers = await createCallers({ config, logger, sources, store });
   const services = createServices({
     store,
     environments,
     keyring,
-    sendLimitWatch: new SendLimitWatch({ logger, metrics }),
+    sendLimitWatch: new SendLimitWatch({ logger, metrics: meters }),
     readBounceReport,
     inbox: devInbox,
     randomBytes: sources.randomBytes,

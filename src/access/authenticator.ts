@@ -3,7 +3,7 @@ import type { Store } from "../store/store.ts";
 import type { Caller } from "../verification/caller.ts";
 import { failure, FailureError } from "../verification/failures.ts";
 import type { JwtCallers } from "./jwt/jwt-callers.ts";
-import { looksLikeJwt } from "./jwt/jwt-verifier.ts";
+import { looksLikeJwt } from "./jwt/jwt-shape.ts";
 import type { PersonalAccessTokens } from "./personal-access-tokens.ts";
 
 /** RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1). */

@@ -1,8 +1,5 @@
 /** How callers are known: by the tokens of service accounts, and by the JWTs of one issuer where the settings name one. */
 import { Authenticator } from "../access/authenticator.ts";
-import { IssuerKeys } from "../access/jwt/issuer-keys.ts";
-import { JwtCallers } from "../access/jwt/jwt-callers.ts";
-import { JwtVerifier } from "../access/jwt/jwt-verifier.ts";
 import { PersonalAccessTokens } from "../access/personal-access-tokens.ts";
 import { TokenUses } from "../access/token-uses.ts";
 import type { Config } from "../config.ts";
@@ -25,9 +22,9 @@ export interface Callers {
   close(): Promise<void>;
 }
 
-export function createCallers(parts: CallerParts): Callers {
+export async function createCallers(parts: CallerParts): Promise<Callers> {
   const { logger, sources, store } = parts;
-  const jwt = acceptJwts(parts);
+  const jwt = await acceptJwts(parts);
   const tokenUses = new TokenUses({ store, logger });
   const accessTokens = new PersonalAccessTokens({ store, nowMs: sources.nowMs, uses: tokenUses });
   return {
@@ -42,13 +39,23 @@ export function createCallers(parts: CallerParts): Callers {
 }
 
 /** The issuer's keys are fetched from here on; nothing waits for them. */
-function acceptJwts({ config: { jwt, urlTemplateHosts }, logger, sources: { nowMs }, store }: CallerParts) {
+async function acceptJwts({
+  config: { jwt, urlTemplateHosts },
+  logger,
+  sources: { nowMs },
+  store,
+}: CallerParts) {
   if (jwt === undefined) return undefined;
   if (urlTemplateHosts === undefined) {
     logger.warn(
       "people with JWTs may have links to hosts of their own mailed to others: set COUNTERSIGN_URL_TEMPLATE_HOSTS",
     );
   }
+  const [{ IssuerKeys }, { JwtCallers }, { JwtVerifier }] = await Promise.all([
+    import("../access/jwt/issuer-keys.ts"),
+    import("../access/jwt/jwt-callers.ts"),
+    import("../access/jwt/jwt-verifier.ts"),
+  ]);
   const { issuer, audiences, jwksUrl } = jwt;
   const keys = new IssuerKeys({ url: jwksUrl.reveal(), nowMs, logger });
   keys.start();

@@ -9,12 +9,19 @@ export interface MetricsEndpoint {
   close(): Promise<void>;
 }
 
+/** Undefined when no metrics are served: nothing is counted then. */
+export async function createMetrics({ metricsListen }: Config): Promise<Metrics | undefined> {
+  if (metricsListen === undefined) return undefined;
+  const { Metrics } = await import("../observability/metrics.ts");
+  return new Metrics();
+}
+
 /** Undefined when no metrics are served. @throws StartError where the address cannot be used */
 export async function openMetrics(
   { metricsListen }: Config,
-  metrics: Metrics,
+  metrics: Metrics | undefined,
 ): Promise<MetricsEndpoint | undefined> {
-  if (metricsListen === undefined) return undefined;
+  if (metricsListen === undefined || metrics === undefined) return undefined;
   const { host, port } = metricsListen;
   try {
     metrics.watchProcess();

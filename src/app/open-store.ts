@@ -1,15 +1,13 @@
 /**
  * Which database the service runs on: the one place that knows the adapters of the store. The rest of the application
- * has the Store port, and the name to call the database by.
+ * has the Store port, and the name to call the database by. An adapter is loaded where it is used.
  */
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Config, PostgresConfig } from "../config.ts";
-import type { Metrics } from "../observability/metrics.ts";
+import type { CommitMeter } from "../observability/meters.ts";
 import { StartError } from "../observability/start-error.ts";
-import { PostgresStore } from "../store/postgres/postgres-store.ts";
 import { LockedError } from "../store/sqlite/lock.ts";
-import { SqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import { urlHost } from "./listening-host.ts";
 import { postgresServer } from "./postgres-server.ts";
@@ -22,7 +20,7 @@ export interface OpenStore {
 }
 
 /** Opens the database that the settings name, making it where it is new. @throws StartError saying why it cannot */
-export async function openStore(config: Config, meter: Metrics): Promise<OpenStore> {
+export async function openStore(config: Config, meter: CommitMeter): Promise<OpenStore> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const { postgres, databasePath } = config;
   if (postgres !== undefined) {
@@ -37,9 +35,10 @@ function nameOf({ user, host, port, database }: PostgresConfig): string {
   return `postgres://${encodeURIComponent(user)}@${urlHost(host)}:${port}/${encodeURIComponent(database)}`;
 }
 
-async function openPostgres(config: PostgresConfig, name: string, meter: Metrics): Promise<Store> {
+async function openPostgres(config: PostgresConfig, name: string, meter: CommitMeter): Promise<Store> {
   const { poolSize, statementTimeoutMs, lockTimeoutMs, pooler } = config;
   try {
+    const { PostgresStore } = await import("../store/postgres/postgres-store.ts");
     const server = await postgresServer(config);
     return await PostgresStore.open({ server, poolSize, statementTimeoutMs, lockTimeoutMs, pooler, meter });
   } catch (error) {
@@ -48,9 +47,10 @@ async function openPostgres(config: PostgresConfig, name: string, meter: Metrics
   }
 }
 
-async function openSqlite(path: string, meter: Metrics): Promise<Store> {
+async function openSqlite(path: string, meter: CommitMeter): Promise<Store> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
+    const { SqliteStore } = await import("../store/sqlite/sqlite-store.ts");
     return await SqliteStore.open({ path, meter });
   } catch (error) {
     if (error instanceof LockedError) {

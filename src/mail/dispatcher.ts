@@ -56,7 +56,7 @@
  * the new lease too, unless it says that the row is due: then the claim begins another try.
  */
 import type { Logger } from "../observability/logger.ts";
-import type { MailOutcome, Metrics } from "../observability/metrics.ts";
+import type { MailOutcome, Meters } from "../observability/meters.ts";
 import { maskIdentifier } from "../observability/mask-address.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
 import type { Keyring } from "../store/keyring.ts";
@@ -79,7 +79,7 @@ export interface DispatcherOptions {
   readonly keyring: Keyring;
   readonly gateway: MailGateway;
   readonly logger: Logger;
-  readonly metrics?: Pick<Metrics, "mailTried">;
+  readonly metrics?: Pick<Meters, "mailTried">;
   /** How long a claimed row is left alone. Default 120,000. */
   readonly leaseMs?: number;
   /** The part of the lease that one send may take: what waited longer for a connection is released. Default 90,000. */

@@ -1,15 +1,8 @@
 /** Which way mails go, as plain data: decided on the main thread, built on the mail thread. */
 import { isLoopback } from "../verification/host-name.ts";
-import {
-  DEV_INBOX_CONNECTIONS,
-  DEV_INBOX_DESCRIPTION,
-  DevInboxTransport,
-  type KeepMail,
-} from "./dev-inbox.ts";
-import type { MailLogger, MailTransport } from "./mail-transport.ts";
-import { describeRelays, SMTP_CONNECTIONS, SmtpTransport, type SmtpRelay } from "./smtp/smtp-transport.ts";
-import { describeEndpoint, type WebhookEndpoint } from "./webhook/webhook-endpoint.ts";
-import { WEBHOOK_CONNECTIONS, WebhookTransport } from "./webhook/webhook-transport.ts";
+import { DEV_INBOX_CONNECTIONS, DEV_INBOX_DESCRIPTION } from "./dev-inbox.ts";
+import { describeRelays, SMTP_CONNECTIONS, type SmtpRelay } from "./smtp/smtp-relay.ts";
+import { describeEndpoint, WEBHOOK_CONNECTIONS, type WebhookEndpoint } from "./webhook/webhook-endpoint.ts";
 
 export type MailRoute =
   | { readonly kind: "inbox" }
@@ -50,22 +43,5 @@ export function leavesMachine(route: MailRoute): boolean {
       return !route.relays.every(({ host }) => isLoopback(host.includes(":") ? `[${host}]` : host));
     case "webhook":
       return !isLoopback(new URL(route.endpoint.url).hostname);
-  }
-}
-
-export interface RouteContext {
-  readonly logger: MailLogger;
-  /** Keeps mails of the dev inbox. */
-  readonly keep: KeepMail;
-}
-
-export function createTransport(route: MailRoute, { logger, keep }: RouteContext): MailTransport {
-  switch (route.kind) {
-    case "inbox":
-      return new DevInboxTransport(keep);
-    case "smtp":
-      return new SmtpTransport({ relays: route.relays, logger });
-    case "webhook":
-      return new WebhookTransport({ endpoint: route.endpoint, logger });
   }
 }

@@ -1,7 +1,7 @@
 /** The log: one line of JSON per event on stderr, or the same made readable for people. */
 import { writeSync } from "node:fs";
+import { createRequire } from "node:module";
 import pino from "pino";
-import pinoPretty from "pino-pretty";
 
 export type Logger = pino.Logger;
 
@@ -100,6 +100,8 @@ function prettyStream(
   destination: { write(line: string): unknown },
   colors: boolean,
 ): pino.DestinationStream {
+  // Loaded here, because where nobody watches nothing needs it.
+  const pinoPretty = createRequire(import.meta.url)("pino-pretty") as typeof import("pino-pretty");
   const prettify = pinoPretty.prettyFactory({
     colorize: colors,
     singleLine: true,

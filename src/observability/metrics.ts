@@ -6,22 +6,11 @@
  * two of them (about half a microsecond).
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { CallMeter, CommitFailure, MailOutcome, Meters, OverLimitOutcome } from "./meters.ts";
 
 const CALL_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const COMMIT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const COMMIT_WRITES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-
-/** Calls of one method in one format. */
-export interface CallMeter {
-  /** @param code gRPC's code in the Connect protocol's spelling, or "ok" */
-  ended(code: string, seconds: number): void;
-}
-
-/** What became of a call over a limit on sending. */
-export type OverLimitOutcome = "refused" | "dry_run";
-
-export type CommitFailure = "unavailable" | "in_doubt";
-export type MailOutcome = "sent" | "retrying" | "failed" | "cancelled" | "expired" | "released";
 
 /** What is asked of the store when somebody reads the metrics. */
 export interface StoreSample {
@@ -32,10 +21,7 @@ export interface StoreSample {
   readonly oldestDueSeconds: number;
 }
 
-/** What is said of every transaction. */
-export type CommitMeter = Pick<Metrics, "committed" | "commitFailed">;
-
-export class Metrics {
+export class Metrics implements Meters {
   readonly #registry = new Registry();
   #readStore: (() => Promise<StoreSample>) | undefined;
 
@@ -105,7 +91,6 @@ export class Metrics {
     registers: [this.#registry],
   });
 
-  /** The meter of a method in a format; keep it. */
   callMeter(method: string, format: string): CallMeter {
     const duration = this.#callSeconds.labels(method, format);
     const counters = new Map<string, { inc(): void }>();
@@ -122,12 +107,10 @@ export class Metrics {
     };
   }
 
-  /** @param reason out of a fixed set */
   requestRefused(reason: string): void {
     this.#refusedRequests.inc({ reason });
   }
 
-  /** @param limit out of a fixed set */
   sendOverLimit(limit: string, outcome: OverLimitOutcome): void {
     this.#sendsOverLimit.inc({ limit, outcome });
   }

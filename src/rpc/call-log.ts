@@ -14,7 +14,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "../observability/logger.ts";
 import { maskIdentifier } from "../observability/mask-address.ts";
-import type { CallMeter, Metrics } from "../observability/metrics.ts";
+import type { CallMeter, Meters } from "../observability/meters.ts";
 import type { Caller } from "../verification/caller.ts";
 import type { Arrival, WireFormat } from "./call.ts";
 import { reasonOf } from "./errors.ts";
@@ -43,7 +43,7 @@ export interface ServedPage extends Arrival {
 
 export interface CallLogOptions {
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly metrics: Meters;
 }
 
 type Level = "debug" | "info" | "warn" | "error";
@@ -59,7 +59,7 @@ interface Known {
 
 export class CallLog {
   readonly #logger: Logger;
-  readonly #metrics: Metrics;
+  readonly #metrics: Meters;
   readonly #known = new Map<DescMethod, Known>();
 
   constructor({ logger, metrics }: CallLogOptions) {

@@ -1,7 +1,7 @@
 /** What is counted and said of limits on sending: refusals, and what a dry run would have refused. */
 import type { Logger } from "../observability/logger.ts";
 import { maskIdentifier } from "../observability/mask-address.ts";
-import type { Metrics } from "../observability/metrics.ts";
+import type { Meters } from "../observability/meters.ts";
 import { FailureError } from "../verification/failures.ts";
 import type { SendLimitName } from "../verification/user/commands.ts";
 import { sendLimitOf } from "../verification/user/send-limits.ts";
@@ -9,12 +9,12 @@ import type { Call } from "./call.ts";
 
 export interface SendLimitWatchOptions {
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly metrics: Meters;
 }
 
 export class SendLimitWatch {
   readonly #logger: Logger;
-  readonly #metrics: Metrics;
+  readonly #metrics: Meters;
 
   constructor({ logger, metrics }: SendLimitWatchOptions) {
     this.#logger = logger;

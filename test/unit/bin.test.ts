@@ -28,8 +28,8 @@ afterAll(() => rmSync(installed, { recursive: true }));
 function build(main: string | undefined): void {
   rmSync(join(installed, "dist"), { recursive: true, force: true });
   if (main === undefined) return;
-  mkdirSync(join(installed, "dist/src"), { recursive: true });
-  writeFileSync(join(installed, "dist/src/main.js"), main);
+  mkdirSync(join(installed, "dist/service"), { recursive: true });
+  writeFileSync(join(installed, "dist/service/main.js"), main);
 }
 
 function run(args: readonly string[] = [], node = process.execPath, nodeArgs: readonly string[] = []) {

@@ -60,16 +60,8 @@ export const CLOCK_SKEW_S = 30;
 export const MAX_JWT_LENGTH = 8_192;
 const MAX_REMEMBERED = 10_000;
 
-// A header in base64url begins with `{"`. The signature may be missing, so that an unsigned JWT counts as one, and is
-// refused as one.
-const JWT_SHAPE = /^eyJ[\w-]*\.[\w-]*\.[\w-]*$/;
 // Media types without `application/`, whatever their case (RFC 7515 section 4.1.9).
 const ACCESS_TOKEN_TYPE = /^(?:application\/)?(?:at\+)?jwt$/i;
-
-/** Whether a bearer token is a JWT, be it valid or not. */
-export function looksLikeJwt(token: string): boolean {
-  return JWT_SHAPE.test(token);
-}
 
 interface Remembered {
   readonly subject: string;

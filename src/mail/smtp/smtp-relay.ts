@@ -11,6 +11,14 @@ export interface SmtpRelay {
   readonly password?: string;
 }
 
+/** Connections per relay. */
+export const SMTP_CONNECTIONS = 5;
+
+/** `SMTP mail.example.com:587, then backup.example.com:587`; names no user and no password. */
+export function describeRelays(relays: readonly SmtpRelay[]): string {
+  return `SMTP ${relays.map(relayName).join(", then ")}`;
+}
+
 /** `host:port`, with IPv6 addresses as URLs spell them. */
 export function relayName({ host, port }: SmtpRelay): string {
   return `${urlHost(host)}:${port}`;

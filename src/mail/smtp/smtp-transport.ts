@@ -18,13 +18,11 @@ import { pack, type Parcel } from "./parcel.ts";
 import { RelayClient } from "./relay-client.ts";
 import { DeliveryFault } from "./session.ts";
 import { acceptedTry, describeProblem, failedTry, faultOf } from "./smtp-problem.ts";
-import { relayName, type SmtpRelay } from "./smtp-relay.ts";
+import { describeRelays, SMTP_CONNECTIONS, type SmtpRelay } from "./smtp-relay.ts";
 import { SMTP_TIME_LIMITS, type SmtpTimeLimits } from "./time-limits.ts";
 
 export type { SmtpRelay } from "./smtp-relay.ts";
 
-/** Connections per relay. */
-export const SMTP_CONNECTIONS = 5;
 /** Relays end sessions that are idle for some minutes; some count them against a limit. */
 export const SMTP_IDLE_MS = 30_000;
 
@@ -61,11 +59,6 @@ type RelayOutcome =
   | { readonly kind: "accepted"; readonly attempt: RelayTry }
   | { readonly kind: "withdrawn" }
   | ({ readonly kind: "setback" } & Setback);
-
-/** `SMTP mail.example.com:587, then backup.example.com:587`; names no user and no password. */
-export function describeRelays(relays: readonly SmtpRelay[]): string {
-  return `SMTP ${relays.map(relayName).join(", then ")}`;
-}
 
 export class SmtpTransport implements MailTransport {
   readonly description: string;

@@ -8,8 +8,8 @@ import { constants, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { Courier } from "../courier.ts";
 import { createPermit, type HandOverCell } from "../hand-over.ts";
-import { createTransport } from "../mail-route.ts";
 import { createComposer, type MailRequest } from "../message.ts";
+import { createTransport } from "../route-transport.ts";
 import type { FromMailThread, LogLevel, MailThreadData, ToMailThread } from "./messages.ts";
 import { OutgoingMessages } from "./outgoing-messages.ts";
 

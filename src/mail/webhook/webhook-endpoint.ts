@@ -12,6 +12,9 @@ export interface WebhookEndpoint {
   readonly allowPrivate: boolean;
 }
 
+/** Connections to the provider. */
+export const WEBHOOK_CONNECTIONS = 10;
+
 /** `HTTP provider https://mailer.example.com`; names no path and no query. */
 export function describeEndpoint({ url }: WebhookEndpoint): string {
   return `HTTP provider ${new URL(url).origin}`;

@@ -18,12 +18,15 @@ import { buildPayload } from "./payload.ts";
 import { delayAfter, parseRetryAfter } from "./retry-after.ts";
 import { signatureHeaders } from "./signature.ts";
 import { PostFault, PostGivenUp, PostTimeout, WebhookClient, type PostResult } from "./webhook-client.ts";
-import { describeEndpoint, endpointName, endpointProblem, type WebhookEndpoint } from "./webhook-endpoint.ts";
+import {
+  describeEndpoint,
+  endpointName,
+  endpointProblem,
+  WEBHOOK_CONNECTIONS,
+  type WebhookEndpoint,
+} from "./webhook-endpoint.ts";
 
 export type { WebhookEndpoint } from "./webhook-endpoint.ts";
-
-/** Connections to the provider. */
-export const WEBHOOK_CONNECTIONS = 10;
 
 export interface WebhookTransportOptions {
   readonly endpoint: WebhookEndpoint;

@@ -17,8 +17,8 @@
  * States: `open`; `unavailable` after the database was away: everything is refused at once, while a probe finds out when
  * it is back.
  */
-import type { CommitMeter } from "../../observability/metrics.ts";
 import { aggregateOf, type Command } from "../../verification/aggregates.ts";
+import type { CommitMeter } from "../../observability/meters.ts";
 import { failure, FailureError } from "../../verification/failures.ts";
 import type { Database } from "./database.ts";
 import { refusalOf, storeUnavailable, troubleOf } from "./errors.ts";

@@ -1,6 +1,6 @@
 /** Where the database is and how it is talked to. */
 import type { ConnectionOptions } from "node:tls";
-import type { CommitMeter } from "../../observability/metrics.ts";
+import type { CommitMeter } from "../../observability/meters.ts";
 
 export interface PostgresServer {
   /** Host name or IP address without brackets; a path beginning with a slash is the directory of a Unix socket. */

@@ -11,7 +11,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { failure, FailureError } from "../../verification/failures.ts";
-import type { CommitMeter } from "../../observability/metrics.ts";
+import type { CommitMeter } from "../../observability/meters.ts";
 import type { Commit } from "../store.ts";
 import type { BatchResult, FromWriter, ToWriter, WriteResult, WriteTask } from "./messages.ts";
 import { workerFile } from "../worker-file.ts";

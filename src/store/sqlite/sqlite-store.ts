@@ -6,7 +6,7 @@ import type { Environment } from "../../verification/environment.ts";
 import type { OrganizationState } from "../../verification/organization.ts";
 import type { ServiceAccountState } from "../../verification/service-account.ts";
 import type { UserState } from "../../verification/user/state.ts";
-import type { CommitMeter } from "../../observability/metrics.ts";
+import type { CommitMeter } from "../../observability/meters.ts";
 import {
   PENDING_DELIVERIES_COUNTED,
   type AccessTokenRecord,

@@ -1,7 +1,8 @@
 // What the memory of valid tokens may and may not do, with real signatures and a clock that the test turns.
 import { beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { createLocalJWKSet, type JWSHeaderParameters } from "jose";
-import { JwtVerifier, looksLikeJwt } from "../../../../src/access/jwt/jwt-verifier.ts";
+import { looksLikeJwt } from "../../../../src/access/jwt/jwt-shape.ts";
+import { JwtVerifier } from "../../../../src/access/jwt/jwt-verifier.ts";
 import { failure, FailureError } from "../../../../src/verification/failures.ts";
 import { AUDIENCE, JwtIssuer, newSigningKey, type SigningKey } from "../../../support/jwt-issuer.ts";
 import { TestLog } from "../../../mail/log.ts";
