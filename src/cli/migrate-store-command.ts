@@ -39,11 +39,13 @@ export async function migrateStoreCommand({ from, to }: Required<MigrateStoreFla
       nowMs: Date.now(),
       signal: interrupts.signal,
       onProgress: (state) => {
-        if (state.phase !== now.phase) {
-          progress.say(`copied ${countText(state.allRows)} rows; comparing each with its source\n`);
-          progress.startClock();
-        }
+        const isNewPhase = state.phase !== now.phase;
+        // What an earlier run has copied says nothing of this one's speed.
+        const isFirst = now.table === "";
         now = state;
+        if (isNewPhase)
+          progress.say(`copied ${countText(state.allRows)} rows; comparing each with its source\n`);
+        if (isNewPhase || isFirst) progress.startClock();
       },
     });
     progress.end();
