@@ -2,6 +2,7 @@
 import { writeSync } from "node:fs";
 import { createRequire } from "node:module";
 import pino from "pino";
+import type * as PinoPretty from "pino-pretty";
 
 export type Logger = pino.Logger;
 
@@ -95,7 +96,7 @@ function prettyStream(
   colors: boolean,
 ): pino.DestinationStream {
   // Loaded here, because where nobody watches nothing needs it.
-  const pinoPretty = createRequire(import.meta.url)("pino-pretty") as typeof import("pino-pretty");
+  const pinoPretty = createRequire(import.meta.url)("pino-pretty") as typeof PinoPretty;
   const prettify = pinoPretty.prettyFactory({
     colorize: colors,
     singleLine: true,
