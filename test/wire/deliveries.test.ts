@@ -202,7 +202,7 @@ describe.each(deliveryFormats.map(([name]) => name))("over %s", (format) => {
     expect(first).toMatchObject({
       summary: expect.stringMatching(
         new RegExp(
-          `^attempt 1 failed for now: ${name} said .*451 4.7.1 Greylisted.*; next attempt in \\d+ s$`,
+          `^attempt 1 failed for now: ${name} said .*451 4.7.1 Greylisted.*; next attempt in \\d+ (s|min)$`,
         ),
       ),
       attempt: {
