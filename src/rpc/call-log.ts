@@ -55,6 +55,8 @@ interface Known {
   readonly name: string;
   readonly isInfrastructure: boolean;
   readonly meters: Partial<Record<WireFormat, CallMeter>>;
+  /** Those that name the method, a format and a code already: half of a line that need not be made for each call. */
+  readonly loggers: Partial<Record<WireFormat, Partial<Record<string, Logger>>>>;
 }
 
 export class CallLog {
@@ -75,17 +77,18 @@ export class CallLog {
     this.#meterOf(known, call.format).ended(code, durationMs / 1_000);
     const level = levelOf(error?.code, known.isInfrastructure);
     if (!this.#logger.isLevelEnabled(level)) return;
+    const logger = this.#loggerOf(known, call.format, code);
     const line = {
-      method: known.name,
-      format: call.format,
-      code,
-      ...(error !== undefined && { reason: reasonOf(error) }),
+      // Texts and numbers that are undefined are left out of a line.
+      reason: error === undefined ? undefined : reasonOf(error),
       durationMs,
       principal: call.caller.kind === "principal" ? maskIdentifier(call.caller.userId) : call.caller.kind,
-      ...namesOf(call),
+      requestId: call.requestId,
+      peer: call.clientAddress,
+      traceId: call.trace?.traceId,
     };
-    if (level === "error") this.#logger.error({ ...line, err: error?.cause ?? error }, "call failed");
-    else this.#logger[level](line, "call");
+    if (level === "error") logger.error({ ...line, err: error?.cause ?? error }, "call failed");
+    else logger[level](line, "call");
   }
 
   /** @param fault what went wrong here, where the request is not to blame */
@@ -129,7 +132,7 @@ export class CallLog {
     if (known === undefined) {
       const { typeName } = method.parent;
       const name = `${typeName}/${method.name}`;
-      known = { name, isInfrastructure: typeName.startsWith("grpc."), meters: {} };
+      known = { name, isInfrastructure: typeName.startsWith("grpc."), meters: {}, loggers: {} };
       this.#known.set(method, known);
     }
     return known;
@@ -137,6 +140,11 @@ export class CallLog {
 
   #meterOf({ name, meters }: Known, format: WireFormat): CallMeter {
     return (meters[format] ??= this.#metrics.callMeter(name, format));
+  }
+
+  #loggerOf({ name, loggers }: Known, format: WireFormat, code: string): Logger {
+    const ofFormat = (loggers[format] ??= {});
+    return (ofFormat[code] ??= this.#logger.child({ method: name, format, code }));
   }
 }
 

@@ -147,15 +147,17 @@ export class Chain {
     return access;
   }
 
-  async #authenticate(call: Pick<Call, "headers">, access: MethodAccess): Promise<Caller> {
-    const caller = await this.#authenticator.authenticate(
-      call.headers.get("authorization"),
-      access.anonymous,
-    );
-    const organizationId = call.headers.get(ORGANIZATION_HEADER);
-    if (caller.kind === "principal" && organizationId !== null && organizationId !== "") {
-      await this.#authenticator.checkOrganization(organizationId);
-    }
+  #authenticate({ headers }: Pick<Call, "headers">, access: MethodAccess): Promise<Caller> {
+    const caller = this.#authenticator.authenticate(headers.get("authorization"), access.anonymous);
+    const organizationId = headers.get(ORGANIZATION_HEADER);
+    return organizationId === null || organizationId === ""
+      ? caller
+      : this.#inOrganization(caller, organizationId);
+  }
+
+  async #inOrganization(authenticated: Promise<Caller>, organizationId: string): Promise<Caller> {
+    const caller = await authenticated;
+    if (caller.kind === "principal") await this.#authenticator.checkOrganization(organizationId);
     return caller;
   }
 
@@ -200,9 +202,16 @@ function withinDeadline<Reply>(allowedMs: number, next: () => Promise<Reply>): P
     const expire = () => reject(new FailureError(failure("DEADLINE_EXCEEDED")));
     if (allowedMs <= 0) return expire();
     const timer = setTimeout(expire, allowedMs);
-    next()
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer));
+    next().then(
+      (reply) => {
+        clearTimeout(timer);
+        resolve(reply);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
     return undefined;
   });
 }

@@ -53,7 +53,7 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
 
   async function issueCode(command: UserCommand, env: Environment, call: Call): Promise<UserReply> {
     try {
-      const reply: UserReply = await store.execute(command, { ...env, clientAddress: call.clientAddress });
+      const reply: UserReply = await store.execute(command, env);
       if (reply.overLimit !== undefined) sendLimitWatch?.passed(reply.overLimit, command.userId, call);
       return reply;
     } catch (error) {

@@ -83,7 +83,8 @@ export class EnvironmentFactory {
       mac: keyring.mac(userId, code),
       ...(mail !== null && { delivery: this.#newDelivery(code, mail.acceptLanguage) }),
     };
-    return { env: { ...this.plain(caller, from), newCode }, code };
+    const client = from !== undefined && { clientAddress: from.clientAddress };
+    return { env: { ...this.plain(caller, from), newCode, ...client }, code };
   }
 
   /**

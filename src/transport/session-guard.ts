@@ -63,6 +63,9 @@ export class SessionGuard {
     });
     stream.once("close", () => {
       this.#streams.delete(stream);
+      // Streams that are over outlive several collections of young objects. What hangs on their listeners, all of a call,
+      // need not: without this twice as much has to be copied, which is most of what garbage costs.
+      stream.removeAllListeners();
       if (session === undefined) return;
       session.openStreams--;
       session.idleSinceMs = performance.now();

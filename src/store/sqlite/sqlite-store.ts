@@ -121,8 +121,8 @@ export class SqliteStore implements Store {
     }
   }
 
-  async execute<C extends Command>(command: C, env: Environment): Promise<ReplyOf<C>> {
-    return (await this.#writes.submit({ kind: "execute", command, env })) as ReplyOf<C>;
+  execute<C extends Command>(command: C, env: Environment): Promise<ReplyOf<C>> {
+    return this.#writes.submit({ kind: "execute", command, env }) as Promise<ReplyOf<C>>;
   }
 
   async claimDeliveries(count: number, nowMs: number, leaseUntilMs: number): Promise<ClaimedDelivery[]> {

@@ -106,7 +106,7 @@ export class UnaryHandler {
     { target, format }: Extract<Resolution, { kind: "direct" }>,
     arrival: Arrival,
   ): Promise<void> {
-    const common = this.#headersOf(exchange, arrival.requestId);
+    const common = this.#headersOf(exchange, arrival.requestId, format.name);
     let call: Call | undefined;
     let isInvoked = false;
     try {
