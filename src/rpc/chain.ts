@@ -207,7 +207,7 @@ function withinDeadline<Reply>(allowedMs: number, next: () => Promise<Reply>): P
         clearTimeout(timer);
         resolve(reply);
       },
-      (error: unknown) => {
+      (error: Error) => {
         clearTimeout(timer);
         reject(error);
       },
