@@ -5,7 +5,7 @@ import type { Failure } from "../../verification/failures.ts";
 import type { DeliveryChange } from "../deliveries.ts";
 import type { Commit, MaintenanceTask, SealedInboxMail, Settlement } from "../store.ts";
 
-/** One write. Every kind runs in the batch's transaction, behind a savepoint of its own. */
+/** One write. Every kind runs in the batch's transaction; see writer.ts. */
 export type WriteTask =
   | { readonly kind: "execute"; readonly command: Command; readonly env: Environment }
   | { readonly kind: "claim"; readonly count: number; readonly nowMs: number; readonly leaseUntilMs: number }

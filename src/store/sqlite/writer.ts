@@ -10,38 +10,19 @@
  * of "full" or "busy", leaves durability in doubt and the process must end.
  */
 import type { Database, Statement } from "better-sqlite3";
-import {
-  aggregateOf,
-  deciderOf,
-  type AggregateId,
-  type AggregateStates,
-  type AggregateType,
-  type Command,
-} from "../../verification/aggregates.ts";
-import {
-  claimText,
-  type AggregateHead,
-  type BucketUse,
-  type Decision,
-  type DomainEvent,
-  type FactKey,
-  type Facts,
-  type KeptReply,
-} from "../../verification/decider.ts";
-import type { Environment } from "../../verification/environment.ts";
-import type { OrganizationSettings } from "../../verification/organization-settings.ts";
-import type { ServiceAccountState } from "../../verification/service-account.ts";
-import { suppressionText } from "../../verification/suppression.ts";
-import type { UserState } from "../../verification/user/state.ts";
-import { changesUser, recordingOf, removesUser, type Recording } from "../recording.ts";
-import type { CancelRequest, MaintenanceTask } from "../store.ts";
+import type { Outcome } from "../../verification/decider.ts";
+import type { MaintenanceTask } from "../store.ts";
+import { BatchEffects } from "./batch-effects.ts";
 import { BucketTable } from "./bucket-table.ts";
+import { ClaimTable } from "./claim-table.ts";
+import { CommandRunner } from "./command-runner.ts";
 import { sqliteCode } from "./connection.ts";
 import { DeliveryChanges } from "./delivery-changes.ts";
 import { DeliveryLog } from "./delivery-log.ts";
-import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
 import { EndedDeliveries } from "./ended-deliveries.ts";
 import { Erasure } from "./erasure.ts";
+import { EventLog } from "./event-log.ts";
+import type { BatchResult, WriteResult, WriteTask } from "./messages.ts";
 import { OldEvents } from "./old-events.ts";
 import { Outbox } from "./outbox.ts";
 import { Projections } from "./projections.ts";
@@ -51,57 +32,50 @@ import { SuppressionTable } from "./suppression-table.ts";
 /** The dev inbox keeps this many mails; older ones make room. */
 const INBOX_MAX_MAILS = 500;
 
-/** What callers are made of. */
-const ACCESS_AGGREGATES: ReadonlySet<AggregateType> = new Set(["service_account", "access_token"]);
-
-/** An aggregate as it stands before a command; without a row, one that there is not yet. */
-interface Loaded {
-  readonly row: number | undefined;
-  readonly state: AggregateHead;
-  /** Of its last event. */
-  readonly position: number;
-}
-
 export class Writer {
   readonly #database: Database;
+  readonly #statements: ReturnType<typeof prepare>;
+  readonly #events: EventLog;
   readonly #outbox: Outbox;
-  readonly #deliveryChanges: DeliveryChanges;
-  readonly #suppressions: SuppressionTable;
-  readonly #projections: Projections;
   readonly #buckets: BucketTable;
   readonly #replies: ReplyTable;
+  readonly #commands: CommandRunner;
+  readonly #deliveryChanges: DeliveryChanges;
   readonly #erasure: Erasure;
   readonly #endedDeliveries: EndedDeliveries;
   readonly #oldEvents: OldEvents;
-  readonly #statements: ReturnType<typeof prepare>;
-  #position: number;
-  #queuedMail = false;
-  #changedUsers: string[] = [];
-  #cancelRequests: CancelRequest[] = [];
-  #erasedMails = false;
-  #changedAccess = false;
+  #effects = new BatchEffects();
 
   constructor(database: Database) {
     this.#database = database;
+    this.#statements = prepare(database);
     const log = new DeliveryLog(database);
+    const suppressions = new SuppressionTable(database);
+    this.#events = new EventLog(database);
     this.#outbox = new Outbox(database, log);
     this.#outbox.releaseAll();
-    this.#suppressions = new SuppressionTable(database);
+    this.#buckets = new BucketTable(database);
+    this.#replies = new ReplyTable(database);
+    this.#erasure = new Erasure(database);
+    this.#commands = new CommandRunner({
+      events: this.#events,
+      projections: new Projections(database),
+      claims: new ClaimTable(database),
+      buckets: this.#buckets,
+      replies: this.#replies,
+      suppressions,
+      outbox: this.#outbox,
+      erasure: this.#erasure,
+    });
     this.#deliveryChanges = new DeliveryChanges({
       database,
       log,
       outbox: this.#outbox,
-      suppressions: this.#suppressions,
-      findUser: (userId) => this.#findUser(userId),
+      suppressions,
+      findUser: (userId) => this.#events.stateOf("user", userId),
     });
-    this.#projections = new Projections(database);
-    this.#buckets = new BucketTable(database);
-    this.#replies = new ReplyTable(database);
-    this.#erasure = new Erasure(database);
     this.#endedDeliveries = new EndedDeliveries(database);
     this.#oldEvents = new OldEvents(database);
-    this.#statements = prepare(database);
-    this.#position = this.#lastPosition();
   }
 
   run(tasks: readonly WriteTask[]): BatchResult {
@@ -115,11 +89,7 @@ export class Writer {
   /** @throws what a task threw, if the file is not to blame; then nothing was recorded */
   #transact(tasks: readonly WriteTask[], perform: (task: WriteTask) => WriteResult): BatchResult {
     const { begin, commit } = this.#statements;
-    this.#queuedMail = false;
-    this.#changedUsers = [];
-    this.#cancelRequests = [];
-    this.#erasedMails = false;
-    this.#changedAccess = false;
+    this.#effects = new BatchEffects();
     this.#buckets.begin();
     this.#replies.begin();
     let isPerformed = false;
@@ -135,18 +105,7 @@ export class Writer {
       this.#buckets.committed();
       this.#replies.committed();
       this.#erasure.cleanUp();
-      return {
-        kind: "committed",
-        results,
-        commit: {
-          position: this.#position,
-          queuedMail: this.#queuedMail,
-          changedUsers: this.#changedUsers,
-          cancelRequests: this.#cancelRequests,
-          erasedMails: this.#erasedMails,
-          changedAccess: this.#changedAccess,
-        },
-      };
+      return { kind: "committed", results, commit: this.#effects.toCommit(this.#events.position) };
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
       const isOfTask = !isPerformed && this.#database.inTransaction && !isFileError(error);
@@ -159,11 +118,7 @@ export class Writer {
   #rollBack(): void {
     // SQLite ends the transaction by itself after some errors.
     if (this.#database.inTransaction) this.#statements.rollback.run();
-    this.#position = this.#lastPosition();
-  }
-
-  #lastPosition(): number {
-    return (this.#statements.lastPosition.get() as { position: number }).position;
+    this.#events.readPosition();
   }
 
   /** What the task did stays in the batch. */
@@ -176,7 +131,6 @@ export class Writer {
   /** @throws errors of the file, and such as have ended the transaction */
   #performAlone(task: WriteTask): WriteResult {
     const { savepoint, release, rollbackTo } = this.#statements;
-    const position = this.#position;
     savepoint.run();
     try {
       const result = this.#perform(task);
@@ -188,7 +142,7 @@ export class Writer {
       if (isFileError(error) || !this.#database.inTransaction) throw error;
       rollbackTo.run();
       release.run();
-      this.#position = position;
+      this.#events.readPosition();
       return { kind: "error", error: error instanceof Error ? error : new Error(String(error)) };
     }
   }
@@ -196,7 +150,7 @@ export class Writer {
   #perform(task: WriteTask): WriteResult {
     switch (task.kind) {
       case "execute":
-        return this.#execute(task.command, task.env);
+        return resultOf(this.#commands.run(task.command, task.env, this.#effects));
       case "claim":
         return done(this.#outbox.claim(task.count, task.nowMs, task.leaseUntilMs));
       case "settle":
@@ -215,7 +169,7 @@ export class Writer {
       case "maintain":
         return done(this.#maintain(task.task));
       case "probe":
-        this.#setMetadata("probe", String(this.#position), false);
+        this.#setMetadata("probe", String(this.#events.position), false);
         return done(null);
     }
   }
@@ -229,14 +183,14 @@ export class Writer {
         return this.#buckets.prune(task.nowMs);
       case "pruneDeliveries": {
         const { more, mails } = this.#endedDeliveries.prune(task.endedBeforeMs);
-        if (mails) this.#erasedMails = true;
+        if (mails) this.#effects.erasedMails = true;
         return more;
       }
       case "pruneEvents":
         return this.#oldEvents.prune(task.recordedBeforeMs);
       case "eraseUsers": {
         const { more, mails } = this.#erasure.erase(task.removedBeforeMs, task.nowMs);
-        if (mails) this.#erasedMails = true;
+        if (mails) this.#effects.erasedMails = true;
         return more;
       }
       case "recordTokenUses":
@@ -247,120 +201,11 @@ export class Writer {
     }
   }
 
-  #execute(command: Command, env: Environment): WriteResult {
-    const aggregate = aggregateOf(command);
-    const decider = deciderOf(aggregate.type);
-    const loaded = this.#load(aggregate, decider.initial);
-    const facts = this.#facts(decider.needs(loaded.state, command, env), env.nowMs);
-    const decision = decider.decide(loaded.state, facts, command, env);
-    const recording = recordingOf(aggregate, loaded.state, decision, env);
-    this.#record(aggregate, loaded, recording);
-    this.#recordBeside(aggregate, decision, env);
-    if (changesUser(aggregate, command, recording)) this.#changedUsers.push(aggregate.id);
-    return decision.outcome.ok
-      ? done(decision.outcome.reply)
-      : { kind: "refused", failure: decision.outcome.failure };
-  }
-
-  #load(aggregate: AggregateId, initial: AggregateHead): Loaded {
-    const found = this.#statements.selectAggregate.get(aggregate.type, aggregate.id) as
-      | { row: number; state: string; position: number }
-      | undefined;
-    return found === undefined
-      ? { row: undefined, state: initial, position: 0 }
-      : { ...found, state: JSON.parse(found.state) as AggregateHead };
-  }
-
-  #findUser(userId: string): UserState | undefined {
-    return this.#find("user", userId);
-  }
-
-  #find<Type extends AggregateType>(type: Type, id: string): AggregateStates[Type] | undefined {
-    const row = this.#statements.selectAggregate.get(type, id) as { state: string } | undefined;
-    return row && (JSON.parse(row.state) as AggregateStates[Type]);
-  }
-
-  #facts(keys: readonly FactKey[], nowMs: number): Facts {
-    const claims = new Map<string, string>();
-    const organizations = new Map<string, OrganizationSettings>();
-    const serviceAccounts = new Map<string, ServiceAccountState>();
-    const buckets = new Map<string, BucketUse>();
-    const suppressions = new Set<string>();
-    const replies = new Map<string, KeptReply>();
-    for (const key of keys) {
-      if (key.kind === "claim") {
-        const row = this.#statements.selectClaim.get(key.claim.scope, key.claim.value) as
-          | { aggregate_id: string }
-          | undefined;
-        if (row !== undefined) claims.set(claimText(key.claim), row.aggregate_id);
-      } else if (key.kind === "organization") {
-        const found = this.#find("organization", key.organizationId);
-        if (found !== undefined) organizations.set(key.organizationId, found.settings);
-      } else if (key.kind === "serviceAccount") {
-        const found = this.#find("service_account", key.serviceAccountId);
-        if (found !== undefined) serviceAccounts.set(key.serviceAccountId, found);
-      } else if (key.kind === "suppression") {
-        if (this.#suppressions.has(key.suppression)) suppressions.add(suppressionText(key.suppression));
-      } else if (key.kind === "reply") {
-        const reply = this.#replies.find(key.scope, nowMs);
-        if (reply !== undefined) replies.set(key.scope, reply);
-      } else {
-        const use = this.#buckets.find(key.bucket, nowMs);
-        if (use !== undefined) buckets.set(key.bucket, use);
-      }
-    }
-    return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
-  }
-
-  #record(aggregate: AggregateId, loaded: Loaded, { state, events }: Recording): void {
-    if (events.length === 0) return;
-    const { insertEvent, insertAggregate, updateAggregate } = this.#statements;
-    let previous = loaded.position;
-    for (const event of events) {
-      this.#position += 1;
-      insertEvent.run(
-        this.#position,
-        previous,
-        aggregate.type,
-        aggregate.id,
-        event.sequence,
-        event.type,
-        JSON.stringify(event.payload),
-        event.createdAtMs,
-        event.organizationId,
-        event.editor,
-        event.origin?.requestId ?? null,
-        event.origin?.clientAddress ?? null,
-      );
-      if (removesUser(event)) this.#erasure.note(aggregate.id, event.createdAtMs);
-      previous = this.#position;
-    }
-    const snapshot = JSON.stringify(state);
-    if (loaded.row === undefined) insertAggregate.run(aggregate.type, aggregate.id, previous, snapshot);
-    else updateAggregate.run(previous, snapshot, loaded.row);
-    this.#projections.apply(aggregate, loaded.state, state);
-    if (ACCESS_AGGREGATES.has(aggregate.type)) this.#changedAccess = true;
-  }
-
-  #recordBeside(aggregate: AggregateId, decision: Decision<DomainEvent, unknown>, env: Environment): void {
-    const { takeClaim, releaseClaim } = this.#statements;
-    for (const claim of decision.claims) {
-      if (claim.action === "take") takeClaim.run(claim.scope, claim.value, aggregate.id);
-      else releaseClaim.run(claim.scope, claim.value, aggregate.id);
-    }
-    for (const debit of decision.debits) this.#buckets.debit(debit, env.nowMs);
-    for (const entry of decision.outbox) {
-      this.#outbox.add(entry, env.nowMs);
-      this.#queuedMail = true;
-    }
-    if (decision.keep !== undefined) this.#replies.add(decision.keep);
-  }
-
   #changeDelivery({ change, nowMs }: Extract<WriteTask, { kind: "changeDelivery" }>): WriteResult {
     const effect = this.#deliveryChanges.apply(change, nowMs);
     if (effect.failure !== undefined) return { kind: "refused", failure: effect.failure };
-    if (effect.queuedMail === true) this.#queuedMail = true;
-    if (effect.cancelRequest !== undefined) this.#cancelRequests.push(effect.cancelRequest);
+    if (effect.queuedMail === true) this.#effects.queuedMail = true;
+    if (effect.cancelRequest !== undefined) this.#effects.cancelRequests.push(effect.cancelRequest);
     return done(null);
   }
 
@@ -371,7 +216,8 @@ export class Writer {
       const row = this.#outbox.settle(settlement, task.env.nowMs);
       if (row === undefined) stale += 1;
       else if (settlement.outcome.state === "sent" && row.kind === "code") {
-        this.#execute({ type: "email.recordSent", userId: row.userId, codeId: row.codeId }, task.env);
+        const { userId, codeId } = row;
+        this.#commands.run({ type: "email.recordSent", userId, codeId }, task.env, this.#effects);
       }
     }
     return stale;
@@ -386,6 +232,10 @@ export class Writer {
 
 function done(value: unknown): WriteResult {
   return { kind: "done", value };
+}
+
+function resultOf(outcome: Outcome<unknown>): WriteResult {
+  return outcome.ok ? done(outcome.reply) : { kind: "refused", failure: outcome.failure };
 }
 
 /** Errors of the file rather than of one statement. */
@@ -408,14 +258,6 @@ function prepare(
   | "savepoint"
   | "release"
   | "rollbackTo"
-  | "lastPosition"
-  | "selectAggregate"
-  | "insertAggregate"
-  | "updateAggregate"
-  | "insertEvent"
-  | "selectClaim"
-  | "takeClaim"
-  | "releaseClaim"
   | "noteTokenUse"
   | "selectMetadata"
   | "insertMetadata"
@@ -433,18 +275,6 @@ function prepare(
     savepoint: sql("SAVEPOINT task"),
     release: sql("RELEASE task"),
     rollbackTo: sql("ROLLBACK TO task"),
-    lastPosition: sql("SELECT coalesce(max(position), 0) AS position FROM events"),
-    selectAggregate: sql("SELECT row, state, position FROM aggregates WHERE type = ? AND id = ?"),
-    insertAggregate: sql("INSERT INTO aggregates (type, id, position, state) VALUES (?, ?, ?, ?)"),
-    updateAggregate: sql("UPDATE aggregates SET position = ?, state = ? WHERE row = ?"),
-    insertEvent: sql(
-      `INSERT INTO events (position, previous, aggregate_type, aggregate_id, sequence, type, payload, created_at_ms,
-         organization_id, editor, request_id, client_address)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    selectClaim: sql("SELECT aggregate_id FROM claims WHERE scope = ? AND value = ?"),
-    takeClaim: sql("INSERT INTO claims (scope, value, aggregate_id) VALUES (?, ?, ?)"),
-    releaseClaim: sql("DELETE FROM claims WHERE scope = ? AND value = ? AND aggregate_id = ?"),
     noteTokenUse: sql(
       `UPDATE access_tokens SET last_used_at_ms = @usedAtMs
        WHERE token_id = @tokenId AND (last_used_at_ms IS NULL OR last_used_at_ms < @usedAtMs)`,
