@@ -18,11 +18,11 @@ import {
   type KeptReply,
   type ReplyToKeep,
 } from "../../verification/decider.ts";
-import type { OrganizationSettings } from "../../verification/organization-settings.ts";
 import type { OrganizationState } from "../../verification/organization.ts";
 import type { ServiceAccountState } from "../../verification/service-account.ts";
-import { addressKey, suppressionText } from "../../verification/suppression.ts";
+import { addressKey, suppressionText, type SuppressionKey } from "../../verification/suppression.ts";
 import type { Details } from "../../verification/user/commands.ts";
+import { gatherFacts, type FactSource } from "../facts.ts";
 import type { Transaction } from "./database.ts";
 import { byText } from "./order.ts";
 import type { Statement } from "./session.ts";
@@ -104,7 +104,7 @@ export type FindLoaded = <Type extends "organization" | "service_account">(
 
 type Kept = KeptReply & { readonly expiresAtMs: number };
 
-export class FactTable {
+export class FactTable implements FactSource {
   readonly #transaction: Transaction;
   readonly #findLoaded: FindLoaded;
   readonly #buckets = new Map<string, Entry<BucketUse>>();
@@ -145,37 +145,33 @@ export class FactTable {
 
   /** What a decision gets to see. */
   pick(keys: readonly FactKey[], nowMs: number): Facts {
-    const claims = new Map<string, string>();
-    const organizations = new Map<string, OrganizationSettings>();
-    const serviceAccounts = new Map<string, ServiceAccountState>();
-    const buckets = new Map<string, BucketUse>();
-    const suppressions = new Set<string>();
-    const replies = new Map<string, KeptReply>();
-    for (const key of keys) {
-      if (key.kind === "claim") {
-        const text = claimText(key.claim);
-        const holder = this.#claims.get(text)?.now;
-        if (holder !== undefined) claims.set(text, holder);
-      } else if (key.kind === "organization") {
-        const { organizationId: id } = key;
-        const found = this.#findLoaded("organization", id) ?? this.#organizations.get(id);
-        if (found !== undefined) organizations.set(id, found.settings);
-      } else if (key.kind === "serviceAccount") {
-        const { serviceAccountId: id } = key;
-        const found = this.#findLoaded("service_account", id) ?? this.#serviceAccounts.get(id);
-        if (found !== undefined) serviceAccounts.set(id, found);
-      } else if (key.kind === "suppression") {
-        const text = suppressionText(key.suppression);
-        if (this.#suppressions.get(text) === true) suppressions.add(text);
-      } else if (key.kind === "reply") {
-        const reply = this.#replies.get(key.scope)?.now;
-        if (reply !== undefined && reply.expiresAtMs > nowMs) replies.set(key.scope, reply);
-      } else {
-        const use = this.#buckets.get(key.bucket)?.now;
-        if (use !== undefined && use.expiresAtMs > nowMs) buckets.set(key.bucket, use);
-      }
-    }
-    return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
+    return gatherFacts(keys, this, nowMs);
+  }
+
+  claimHolder(claim: ClaimKey): string | undefined {
+    return this.#claims.get(claimText(claim))?.now;
+  }
+
+  organization(organizationId: string): OrganizationState | undefined {
+    return this.#findLoaded("organization", organizationId) ?? this.#organizations.get(organizationId);
+  }
+
+  serviceAccount(serviceAccountId: string): ServiceAccountState | undefined {
+    return (
+      this.#findLoaded("service_account", serviceAccountId) ?? this.#serviceAccounts.get(serviceAccountId)
+    );
+  }
+
+  isSuppressed(suppression: SuppressionKey): boolean {
+    return this.#suppressions.get(suppressionText(suppression)) === true;
+  }
+
+  reply(scope: string, nowMs: number): KeptReply | undefined {
+    return unlessOver(this.#replies.get(scope)?.now, nowMs);
+  }
+
+  bucket(bucket: string, nowMs: number): BucketUse | undefined {
+    return unlessOver(this.#buckets.get(bucket)?.now, nowMs);
   }
 
   /**
@@ -201,7 +197,7 @@ export class FactTable {
     }
     for (const { bucket, amount, expiresAtMs } of debits) {
       const entry = this.#buckets.get(bucket) ?? { found: undefined, now: undefined };
-      const running = entry.now !== undefined && entry.now.expiresAtMs > nowMs ? entry.now : undefined;
+      const running = unlessOver(entry.now, nowMs);
       entry.now = {
         used: (running?.used ?? 0) + amount,
         expiresAtMs: running?.expiresAtMs ?? expiresAtMs,
@@ -419,4 +415,11 @@ class Missing {
 
 function changedOf<E extends Entry<unknown>>(entries: ReadonlyMap<string, E>): [string, E][] {
   return [...entries].filter(([, { found, now }]) => found !== now).toSorted(([a], [b]) => byText(a, b));
+}
+
+function unlessOver<Row extends { readonly expiresAtMs: number }>(
+  row: Row | undefined,
+  nowMs: number,
+): Row | undefined {
+  return row !== undefined && row.expiresAtMs > nowMs ? row : undefined;
 }

@@ -6,20 +6,9 @@ import {
   type AggregateType,
   type Command,
 } from "../../verification/aggregates.ts";
-import {
-  claimText,
-  type BucketUse,
-  type Decision,
-  type DomainEvent,
-  type FactKey,
-  type Facts,
-  type KeptReply,
-  type Outcome,
-} from "../../verification/decider.ts";
+import type { Decision, DomainEvent, Outcome } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
-import type { OrganizationSettings } from "../../verification/organization-settings.ts";
-import type { ServiceAccountState } from "../../verification/service-account.ts";
-import { suppressionText } from "../../verification/suppression.ts";
+import { gatherFacts, type FactSource } from "../facts.ts";
 import { changesUser, recordingOf, removesUser, type Recording } from "../recording.ts";
 import type { BatchEffects } from "./batch-effects.ts";
 import type { BucketTable } from "./bucket-table.ts";
@@ -48,9 +37,11 @@ export interface CommandTables {
 
 export class CommandRunner {
   readonly #tables: CommandTables;
+  readonly #source: FactSource;
 
   constructor(tables: CommandTables) {
     this.#tables = tables;
+    this.#source = factsIn(tables);
   }
 
   run(command: Command, env: Environment, effects: BatchEffects): Outcome<unknown> {
@@ -58,7 +49,7 @@ export class CommandRunner {
     const decider = deciderOf(aggregate.type);
     const before = this.#tables.events.find(aggregate);
     const state = before?.state ?? decider.initial;
-    const facts = this.#read(decider.needs(state, command, env), env.nowMs);
+    const facts = gatherFacts(decider.needs(state, command, env), this.#source, env.nowMs);
     const decision = decider.decide(state, facts, command, env);
     const recording = recordingOf(aggregate, state, decision, env);
     if (recording.events.length > 0) {
@@ -70,47 +61,6 @@ export class CommandRunner {
     this.#recordBeside(aggregate, decision, env);
     if (decision.outbox.length > 0) effects.queuedMail = true;
     return decision.outcome;
-  }
-
-  #read(keys: readonly FactKey[], nowMs: number): Facts {
-    const tables = this.#tables;
-    const claims = new Map<string, string>();
-    const organizations = new Map<string, OrganizationSettings>();
-    const serviceAccounts = new Map<string, ServiceAccountState>();
-    const buckets = new Map<string, BucketUse>();
-    const suppressions = new Set<string>();
-    const replies = new Map<string, KeptReply>();
-    for (const key of keys) {
-      switch (key.kind) {
-        case "claim":
-          put(claims, claimText(key.claim), tables.claims.holderOf(key.claim));
-          break;
-        case "organization":
-          put(
-            organizations,
-            key.organizationId,
-            tables.events.stateOf("organization", key.organizationId)?.settings,
-          );
-          break;
-        case "serviceAccount":
-          put(
-            serviceAccounts,
-            key.serviceAccountId,
-            tables.events.stateOf("service_account", key.serviceAccountId),
-          );
-          break;
-        case "suppression":
-          if (tables.suppressions.has(key.suppression)) suppressions.add(suppressionText(key.suppression));
-          break;
-        case "reply":
-          put(replies, key.scope, tables.replies.find(key.scope, nowMs));
-          break;
-        case "bucket":
-          put(buckets, key.bucket, tables.buckets.find(key.bucket, nowMs));
-          break;
-      }
-    }
-    return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
   }
 
   #record(aggregate: AggregateId, before: Snapshot | undefined, recording: Recording): void {
@@ -128,6 +78,13 @@ export class CommandRunner {
   }
 }
 
-function put<Value>(facts: Map<string, Value>, key: string, value: Value | undefined): void {
-  if (value !== undefined) facts.set(key, value);
+function factsIn({ events, claims, buckets, replies, suppressions }: CommandTables): FactSource {
+  return {
+    claimHolder: (claim) => claims.holderOf(claim),
+    organization: (id) => events.stateOf("organization", id),
+    serviceAccount: (id) => events.stateOf("service_account", id),
+    isSuppressed: (suppression) => suppressions.has(suppression),
+    reply: (scope, nowMs) => replies.find(scope, nowMs),
+    bucket: (bucket, nowMs) => buckets.find(bucket, nowMs),
+  };
 }
