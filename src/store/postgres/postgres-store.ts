@@ -69,7 +69,7 @@ import { DEFAULTS, type PostgresStoreOptions } from "./options.ts";
 import { claimDeliveries, settle } from "./outbox.ts";
 import { SELECT_HEAD } from "./positions.ts";
 import { withRetries } from "./retry.ts";
-import { migrate } from "./schema.ts";
+import { migrate, refuseUnmigrated } from "./schema.ts";
 import type { Statement } from "./session.ts";
 import { SharedLookup } from "./shared-lookup.ts";
 import { isStorable } from "./sql-text.ts";
@@ -171,12 +171,12 @@ export class PostgresStore implements Store {
     this.#tokens = new SharedLookup((hashes) => this.#read(() => readTokens(database, hashes)));
   }
 
-  /** Connects and brings the tables up to date. @throws Error when it cannot be reached, or is newer */
+  /** Connects and brings the tables up to date, see `use`. @throws Error when it cannot be reached, or is newer */
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
     const database = new Database(options);
     try {
       await database.open();
-      await migrate(database);
+      await ((options.use ?? "serve") === "serve" ? migrate(database) : refuseUnmigrated(database));
       await refuseUnfinishedMove(database);
       const claims = new ClaimRegister();
       const feed = new CommitFeed({
