@@ -24,13 +24,13 @@ afterAll(() => server.stop());
 /** Everything that is sent under a name, from now on. */
 function recordStatements(): ReadonlyMap<string, string> {
   const statements = new Map<string, string>();
-  const send = Client.prototype.query as (this: Client, ...args: unknown[]) => unknown;
+  const send = Reflect.get(Client.prototype, "query") as (this: Client, ...args: unknown[]) => unknown;
   const recording = function (this: Client, ...args: unknown[]): unknown {
     const [query] = args as [{ readonly name?: string; readonly text: string } | string];
     if (typeof query !== "string" && query.name !== undefined) statements.set(query.name, query.text);
     return send.apply(this, args);
   };
-  jest.spyOn(Client.prototype, "query").mockImplementation(recording as never);
+  jest.spyOn(Client.prototype, "query").mockImplementation(recording);
   return statements;
 }
 
