@@ -6,7 +6,6 @@ import type { HandOverPermit, MailTransport } from "../../src/mail/mail-transpor
 import { createComposer } from "../../src/mail/message.ts";
 import { SmtpTransport } from "../../src/mail/smtp/smtp-transport.ts";
 import { PostgresStore } from "../../src/store/postgres/postgres-store.ts";
-import type { UserReply } from "../../src/verification/user/commands.ts";
 import { World } from "../contract/world.ts";
 import { TestPostgres } from "../support/postgres-server.ts";
 import { RecordingRelay } from "../support/recording-relay.ts";
@@ -118,6 +117,13 @@ async function committedThere(): Promise<void> {
   await there.addUser(`user-${there.codes.size}`);
 }
 
+/** Cancels the user's newest mail. */
+async function cancelThere(userId: string): Promise<void> {
+  const { deliveries } = await there.store.listDeliveries({ userId, limit: 1, timeoutMs: 10_000 });
+  const [{ deliveryId } = { deliveryId: "" }] = deliveries;
+  await there.store.changeDelivery({ kind: "cancel", deliveryId, by: "op" }, there.nowMs);
+}
+
 /** What the relay sees, and when the command was answered, in this order. */
 function observed(): string[] {
   const order: string[] = [];
@@ -126,11 +132,12 @@ function observed(): string[] {
 }
 
 describe("a mail whose code dies between the last look at it and MAIL FROM", () => {
-  test.each<[string, () => Promise<UserReply>]>([
+  test.each<[string, () => Promise<unknown>]>([
     ["superseded", () => there.sendCode("ada", { kind: "return" })],
     ["used", () => there.verify("ada", here.codeOf("ada"))],
     ["of another address", () => there.setEmail("ada", "ada@example.net", { kind: "return" })],
     ["of a deleted user", () => there.run({ type: "user.delete", userId: "ada" })],
+    ["cancelled", () => cancelThere("ada")],
   ])("%s: its MAIL FROM comes before the answer", async (_how, end) => {
     const order = observed();
     await here.sendCode("ada");
@@ -165,7 +172,10 @@ describe("a mail whose code dies between the last look at it and MAIL FROM", () 
     expect(order).toEqual(["MAIL FROM", "250", "answer"]);
   });
 
-  test("a mail whose code is dead when it is asked for does not leave", async () => {
+  test.each<[string, () => Promise<unknown>]>([
+    ["whose code is dead", () => there.sendCode("ada", { kind: "return" })],
+    ["that is cancelled", () => cancelThere("ada")],
+  ])("a mail %s when it is asked for does not leave", async (_how, end) => {
     const greeted = Promise.withResolvers<void>();
     const isConnected = Promise.withResolvers<void>();
     relay.at = (point) => {
@@ -176,7 +186,7 @@ describe("a mail whose code dies between the last look at it and MAIL FROM", () 
     transport.letGo();
     await here.sendCode("ada");
     await isConnected.promise;
-    await there.sendCode("ada", { kind: "return" });
+    await end();
     greeted.resolve();
     await here.addUser("eve");
     await here.sendCode("eve");

@@ -11,7 +11,7 @@ import { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
 import { outcome } from "../support/json-calls.ts";
 import { TestPostgres } from "../support/postgres-server.ts";
-import { RecordingRelay } from "../support/recording-relay.ts";
+import { RecordingRelay, type RelayPoint } from "../support/recording-relay.ts";
 import { openGrpc, type ServiceClient } from "../support/service-clients.ts";
 import { textAt } from "../support/wire-formats.ts";
 
@@ -118,25 +118,26 @@ describe("a mail that one of them has in hand", () => {
   let letGo: () => void;
   let isInHand: Promise<Instance>;
 
-  /** No relay greets until it is let go; mostly the instance that was asked has the mail, but either may. */
-  beforeEach(() => {
+  /** Relays do not answer there until they are let go. Mostly the instance that was asked has the mail, but either may. */
+  function holdAt(heldPoint: RelayPoint): void {
     const gate = Promise.withResolvers<void>();
     const inHand = Promise.withResolvers<Instance>();
     letGo = gate.resolve;
     isInHand = inHand.promise;
     for (const instance of [here, there]) {
       instance.relay.at = (point) => {
-        if (point !== "connect") return;
+        if (point !== heldPoint) return;
         inHand.resolve(instance);
         return gate.promise;
       };
     }
-  });
+  }
   afterEach(() => letGo());
 
   const othersOf = (instance: Instance) => (instance === here ? there : here);
 
   test("is not mailed once the other has answered that its code is superseded", async () => {
+    holdAt("connect");
     const name = newName();
     const userId = await addUser(here, name, { sendCode: {} });
     const other = othersOf(await isInHand);
@@ -149,6 +150,7 @@ describe("a mail that one of them has in hand", () => {
   });
 
   test("is not mailed once the other has answered that it is cancelled", async () => {
+    holdAt("connect");
     const name = newName();
     const userId = await addUser(here, name, { sendCode: {} });
     const other = othersOf(await isInHand);
@@ -161,6 +163,8 @@ describe("a mail that one of them has in hand", () => {
   });
 
   test("is left to it by the other, which goes on with the rest", async () => {
+    // Relays have a minute there, and only seconds before.
+    holdAt("dot");
     const name = newName();
     const userId = await addUser(here, name, { sendCode: {} });
     const holder = await isInHand;
@@ -169,7 +173,7 @@ describe("a mail that one of them has in hand", () => {
     const rest = [newName(), newName(), newName()];
     for (const each of rest) await addUser(other, each, { sendCode: {} });
     await until(() => rest.every((each) => mailsTo(each).some(({ isAccepted }) => isAccepted)));
-    expect(mailsTo(name)).toEqual([]);
+    expect(mailsTo(name)).toHaveLength(1);
     letGo();
     expect(await endsOf(other, userId)).toEqual(["DELIVERY_STATE_SENT"]);
     expect(mailsTo(name)).toHaveLength(1);

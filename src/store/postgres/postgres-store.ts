@@ -223,11 +223,14 @@ export class PostgresStore implements Store {
   }
 
   async changeDelivery(change: DeliveryChange, nowMs: number): Promise<void> {
-    const { failure, queuedMail, cancelRequest } = await this.#transact(async (transaction) => {
-      const effect = await changeDelivery(transaction, change, nowMs);
-      if (effect.cancelRequest !== undefined) this.#feed.notify(transaction);
-      return effect;
+    const { effect, held } = await this.#transact(async (transaction) => {
+      const found = await changeDelivery(transaction, change, nowMs);
+      if (found.cancelRequest === undefined) return { effect: found, held: undefined };
+      this.#feed.notify(transaction);
+      const users = found.userId === undefined ? [] : [found.userId];
+      return { effect: found, held: this.#holds.findHeld(transaction, users) };
     });
+    const { failure, queuedMail, cancelRequest } = effect;
     if (failure !== undefined) throw new FailureError(failure);
     if (cancelRequest !== undefined) this.#claims.mark([cancelRequest.deliveryId]);
     this.#feed.tell({
@@ -235,6 +238,8 @@ export class PostgresStore implements Store {
       queuedMail: queuedMail ?? false,
       cancelRequests: cancelRequest === undefined ? [] : [cancelRequest],
     });
+    // Whoever looked before this was committed hands the mail over before it is answered.
+    for (const userId of (await held) ?? []) await this.#holds.released(userId);
   }
 
   /** In one transaction, so that the timeline fits the state. */
@@ -269,9 +274,9 @@ export class PostgresStore implements Store {
     return this.#find("user", userId);
   }
 
-  async holdUser(userId: string, lost: () => void): Promise<UserHold> {
+  async holdUser(userId: string, lost: () => void, deliveryId?: string): Promise<UserHold> {
     try {
-      return await this.#holds.hold(userId, lost);
+      return await this.#holds.hold(userId, lost, deliveryId);
     } catch (error) {
       // The commands find out for themselves whether the database is away.
       throw refusalOf(error);
