@@ -6,7 +6,7 @@ export default {
   // and `npm run test:no-tells` run these alone.
   testPathIgnorePatterns: [
     ...(process.env.RUN_ALONE === "on" ? [] : ["/test/wire/hardening-figures", "/test/wire/limits-no-tells"]),
-    // About files that are there on SQLite only (docs/scaling.md says which and why).
+    // About files that are there on SQLite only (docs/scaling.md says which and why), or on both by themselves.
     ...(process.env.TEST_POSTGRES_URL === undefined
       ? []
       : ["/test/contract/sqlite-", "/test/crash/codes-at-rest", "/test/crash/killed-rotation"]),

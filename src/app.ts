@@ -57,7 +57,7 @@ import { reloadCertificate } from "./transport/tls.ts";
 import { Logos } from "./web/verify/logos.ts";
 
 export { chooseMailRoute } from "./app/mail-route.ts";
-export { postgresServer } from "./app/postgres-server.ts";
+export { postgresName, postgresServer } from "./app/postgres-server.ts";
 export type { Sources } from "./app/sources.ts";
 
 export interface Application {

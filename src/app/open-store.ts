@@ -9,8 +9,7 @@ import type { CommitMeter } from "../observability/meters.ts";
 import { StartError } from "../observability/start-error.ts";
 import { LockedError } from "../store/sqlite/lock.ts";
 import type { Store } from "../store/store.ts";
-import { urlHost } from "./listening-host.ts";
-import { postgresServer } from "./postgres-server.ts";
+import { postgresName, postgresServer } from "./postgres-server.ts";
 
 export interface OpenStore {
   readonly store: Store;
@@ -24,15 +23,10 @@ export async function openStore(config: Config, meter: CommitMeter): Promise<Ope
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const { postgres, databasePath } = config;
   if (postgres !== undefined) {
-    const databaseName = nameOf(postgres);
+    const databaseName = postgresName(postgres);
     return { store: await openPostgres(postgres, databaseName, meter), kind: "PostgreSQL", databaseName };
   }
   return { store: await openSqlite(databasePath, meter), kind: "SQLite", databaseName: databasePath };
-}
-
-/** Without its password. */
-function nameOf({ user, host, port, database }: PostgresConfig): string {
-  return `postgres://${encodeURIComponent(user)}@${urlHost(host)}:${port}/${encodeURIComponent(database)}`;
 }
 
 async function openPostgres(config: PostgresConfig, name: string, meter: CommitMeter): Promise<Store> {

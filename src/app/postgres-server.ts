@@ -3,6 +3,12 @@ import { readFile } from "node:fs/promises";
 import type { ConnectionOptions } from "node:tls";
 import type { PostgresAddress } from "../config.ts";
 import type { PostgresServer } from "../store/postgres/options.ts";
+import { urlHost } from "./listening-host.ts";
+
+/** What people are told of it: without its password. */
+export function postgresName({ user, host, port, database }: PostgresAddress): string {
+  return `postgres://${encodeURIComponent(user)}@${urlHost(host)}:${port}/${encodeURIComponent(database)}`;
+}
 
 /** @throws Error where the file of its authority cannot be read */
 export async function postgresServer(address: PostgresAddress): Promise<PostgresServer> {

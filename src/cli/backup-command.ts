@@ -30,7 +30,7 @@ export async function backupCommand(file: string, { json, ...flags }: BackupFlag
   const { databasePath, postgres } = loaded.config;
   if (postgres !== undefined) {
     process.stderr.write(
-      "countersign: no backup was made: the database is PostgreSQL's, which has backups of its own (pg_dump, or pg_basebackup with an archive of its log)\n",
+      "countersign: no backup was made: the database is PostgreSQL's, which has backups of its own (pg_dump, or pg_basebackup with an archive of its log): docs/operations.md\n",
     );
     return EXIT_USAGE;
   }

@@ -1,14 +1,12 @@
-/** What `countersign keys` does: opens the database under its lock, reads the keys from where they are, and changes them. */
+/** What `countersign keys` does: opens the database, reads the keys from where they are, and changes them. */
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { StartError } from "../observability/start-error.ts";
 import { readKeyFile, replaceKeyFile, storedKeyId } from "../store/key-file.ts";
 import { inspectKeys, pruneKeys, rotateKeys, type KeyChanges, type KeyTask } from "../store/key-rotation.ts";
-import { LockedError } from "../store/sqlite/lock.ts";
-import { SqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
+import { openKeyDatabase } from "./key-database.ts";
 
 export type KeyCommandName = "rotate" | "list" | "prune";
 
@@ -19,6 +17,8 @@ export type KeySource =
 export interface KeyCommandResult extends KeyChanges {
   readonly command: KeyCommandName;
   readonly source: KeySource;
+  /** Whether several instances may have the keys, each a copy of its own. */
+  readonly isShared: boolean;
   /** Id of the fresh key. */
   readonly added: string | undefined;
   /** Why the operator has to do the rest; undefined when all is done. */
@@ -40,18 +40,22 @@ export async function runKeyCommand(
   options: KeyCommandOptions,
 ): Promise<KeyCommandResult> {
   const source = sourceOf(config);
-  const store = await openStore(config);
+  // Keys of a variable are not rotated: only what has to be done is found out.
+  const isLook = command === "list" || (command === "rotate" && source.kind === "variable");
+  const database = await openKeyDatabase(config, isLook ? "look" : "change");
+  const { store, assertAlone } = database;
   try {
     const task = {
       store,
       secrets: await readSecrets(config, source, store),
       source: sourceName(source),
+      assertAlone,
       ...options,
     };
     const done = await runOn(command, source, task);
-    return { command, source, ...done };
+    return { command, source, isShared: config.postgres !== undefined, ...done };
   } finally {
-    await store.close();
+    await database.close();
   }
 }
 
@@ -59,9 +63,10 @@ export function sourceName(source: KeySource): string {
   return source.kind === "file" ? source.path : source.name;
 }
 
-type Done = Omit<KeyCommandResult, "command" | "source">;
+type Done = Omit<KeyCommandResult, "command" | "source" | "isShared">;
+type Task = KeyTask & { readonly assertAlone: () => Promise<void> };
 
-async function runOn(command: KeyCommandName, source: KeySource, task: KeyTask): Promise<Done> {
+async function runOn(command: KeyCommandName, source: KeySource, task: Task): Promise<Done> {
   switch (command) {
     case "list":
       return { ...NOTHING_CHANGED, ...(await inspectKeys(task)), byHand: undefined };
@@ -72,7 +77,7 @@ async function runOn(command: KeyCommandName, source: KeySource, task: KeyTask):
   }
 }
 
-async function rotate(source: KeySource, task: KeyTask): Promise<Done> {
+async function rotate(source: KeySource, task: Task): Promise<Done> {
   const unchanged = async (byHand: string): Promise<Done> => ({
     ...NOTHING_CHANGED,
     ...(await inspectKeys(task)),
@@ -81,6 +86,7 @@ async function rotate(source: KeySource, task: KeyTask): Promise<Done> {
   if (source.kind === "variable") return unchanged(ofVariable(source.name));
   let saved = false;
   const save = async (secrets: readonly Uint8Array[]) => {
+    await task.assertAlone();
     await saveTo(source, secrets);
     saved = true;
   };
@@ -93,13 +99,17 @@ async function rotate(source: KeySource, task: KeyTask): Promise<Done> {
   }
 }
 
-async function prune(source: KeySource, task: KeyTask): Promise<Done> {
+async function prune(source: KeySource, task: Task): Promise<Done> {
   if (source.kind === "variable") {
     const changes = await pruneKeys(task);
     const isDone = changes.keys.every(({ isNeeded }) => isNeeded);
     return { ...changes, added: undefined, byHand: isDone ? undefined : ofVariable(source.name) };
   }
-  const changes = await pruneKeys({ ...task, save: (secrets) => saveTo(source, secrets) });
+  const save = async (secrets: readonly Uint8Array[]) => {
+    await task.assertAlone();
+    await saveTo(source, secrets);
+  };
+  const changes = await pruneKeys({ ...task, save });
   return { ...changes, added: undefined, byHand: undefined };
 }
 
@@ -128,7 +138,7 @@ function sourceOf(config: Config): KeySource {
   return { kind: "file", path: join(config.dataDir, "secret.key"), isOurs: true };
 }
 
-/** A file is read under the lock, whatever was read of it before. */
+/** A file is read once the database is open, whatever was read of it before. */
 async function readSecrets(config: Config, source: KeySource, store: Store): Promise<readonly Uint8Array[]> {
   if (source.kind === "variable") return (config.secretKeys ?? []).map((secret) => secret.reveal());
   const secrets = await readKeyFile(source.path);
@@ -138,29 +148,4 @@ async function readSecrets(config: Config, source: KeySource, store: Store): Pro
       ? `there is no ${source.path} yet: the first start of the service makes it`
       : `${source.path} is missing, and the database was written with its key: restore the file from the backup`,
   );
-}
-
-async function openStore({ databasePath, postgres }: Config): Promise<Store> {
-  if (postgres !== undefined) {
-    throw new StartError(
-      "keys of a PostgreSQL database are changed in COUNTERSIGN_SECRET_KEY of all its instances: put the new key first, and keep the old ones until their codes have expired",
-    );
-  }
-  // Opening would make one.
-  if (!existsSync(databasePath)) {
-    throw new StartError(
-      `there is no database ${databasePath}: the first start of the service makes it, and its key; is COUNTERSIGN_DATA_DIR right?`,
-    );
-  }
-  try {
-    return await SqliteStore.open({ path: databasePath });
-  } catch (error) {
-    if (error instanceof LockedError) {
-      throw new StartError(`${databasePath} is in use by another running Countersign: stop it first`, {
-        cause: error,
-      });
-    }
-    const problem = error instanceof Error ? error.message : String(error);
-    throw new StartError(`cannot open the database ${databasePath}: ${problem}`, { cause: error });
-  }
 }

@@ -1,6 +1,6 @@
 /** What the `keys` commands print: ids and times, never a key. */
 import type { KeyState } from "../store/key-rotation.ts";
-import { sourceName, type KeyCommandResult } from "./key-commands.ts";
+import { sourceName, type KeyCommandResult, type KeySource } from "./key-commands.ts";
 
 const MINUTE_MS = 60_000;
 const PRUNE = "`countersign keys prune`";
@@ -40,16 +40,12 @@ export function renderKeysJson(result: KeyCommandResult): string {
 
 /** What the operator has to do, and when each key may go. */
 export function renderByHand(result: KeyCommandResult): string {
-  const { command, source, byHand, keys } = result;
+  const { command, source, byHand, keys, isShared } = result;
   const name = sourceName(source);
-  const place = source.kind === "file" ? "on a line of its own" : "with a comma after it";
   const steps =
     command === "rotate"
       ? [
-          `  1. Make a key: openssl rand -base64 32`,
-          `  2. Put it first in ${name}, ${place}, and leave the keys that are there behind it.`,
-          `  3. Start the service: it makes new codes with the first key, and still knows those of the others.`,
-          `  4. Take a key out once nothing needs it; \`countersign keys prune\` says so.`,
+          ...(isShared ? sharedSteps(source) : ownSteps(source)),
           ...keys.map((key, index) => `     ${ordinal(index)} key now, ${key.id}: ${whenToTakeOut(key)}`),
         ]
       : keys.flatMap((key, index) =>
@@ -58,6 +54,28 @@ export function renderByHand(result: KeyCommandResult): string {
   const task =
     command === "rotate" ? "nothing was changed. To rotate by hand:" : "the rest is to be done by hand:";
   return [`countersign: ${byHand}; ${task}`, ...steps].map((line) => `${line}\n`).join("");
+}
+
+function ownSteps(source: KeySource): string[] {
+  const place = source.kind === "file" ? "on a line of its own" : "with a comma after it";
+  return [
+    `  1. Make a key: openssl rand -base64 32`,
+    `  2. Put it first in ${sourceName(source)}, ${place}, and leave the keys that are there behind it.`,
+    `  3. Start the service: it makes new codes with the first key, and still knows those of the others.`,
+    `  4. Take a key out once nothing needs it; ${PRUNE} says so.`,
+  ];
+}
+
+/** While instances run: none makes a code that another cannot read. */
+function sharedSteps(source: KeySource): string[] {
+  const name = sourceName(source);
+  const place = source.kind === "file" ? "on a line of its own" : "with a comma before it";
+  return [
+    `  1. Make a key: openssl rand -base64 32`,
+    `  2. Put it last in ${name} of every instance, ${place}; then start them anew, one after the other: all know it.`,
+    `  3. Move it to the first place in every instance, and start them anew likewise: they make new codes with it.`,
+    `  4. Take a key out once nothing needs it; \`countersign keys list\` says so, while they run.`,
+  ];
 }
 
 function changeLines({ source, added, dropped, resealedMails, unreadableMails }: KeyCommandResult): string[] {
@@ -125,7 +143,10 @@ function usesJson({ id, codesUntilMs, inboxMails }: KeyState): object {
   return { id, lastCodeExpiresAt, inboxMails };
 }
 
-function nextStep({ source }: KeyCommandResult): string {
+function nextStep({ source, isShared }: KeyCommandResult): string {
+  if (isShared) {
+    return `Next: keep a copy of ${sourceName(source)} apart from the database, give the file to all instances, and start them.`;
+  }
   return `Next: keep a copy of ${sourceName(source)} apart from the database, and start the service.`;
 }
 

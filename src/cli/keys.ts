@@ -15,7 +15,7 @@ const FLAGS = settingFlags.filter(({ flag }) => /^--(data-dir|database-url|secre
 
 const DESCRIPTIONS: Readonly<Record<KeyCommandName, string>> = {
   rotate:
-    "Put a new key before the others, for all codes to come; drop those whose last code has expired. Stop the service before, start it after.",
+    "Put a new key before the others, for all codes to come; drop those whose last code has expired. Stop the service before, all its instances; start it after.",
   list: "Show the ids of the keys, and until when each is needed.",
   prune: "Drop the keys whose last code has expired.",
 };
@@ -25,7 +25,7 @@ export function defineKeys(program: Command, context: CommandContext): void {
   const keys = program
     .command("keys")
     .description(
-      "Manage the secret keys of a service that is stopped. Keys are never printed, only their ids.",
+      "Manage the secret keys of a service that is stopped; on PostgreSQL `list` is for running ones too. Keys are never printed, only their ids.",
     );
   for (const [name, description] of Object.entries(DESCRIPTIONS) as [KeyCommandName, string][]) {
     const command = keys.command(name).description(description);
@@ -38,7 +38,7 @@ export function defineKeys(program: Command, context: CommandContext): void {
 }
 
 /**
- * Runs one of the commands against a database that no service has open.
+ * Runs one of the commands; those that change keys against a database that no service has open.
  *
  * @param flags values of the flags under their names in camel case
  * @returns the exit code: 0 when done, 1 when not, 2 for a wrong configuration
@@ -78,7 +78,8 @@ function problemOf(error: unknown, config: Config): string {
   const { code, path, message } = error as NodeJS.ErrnoException;
   const isFileFault = typeof code === "string" && typeof path === "string";
   if (isFileFault) return `cannot use ${path} (${code}): run this as the user that the service runs as`;
-  return `keys of ${config.databasePath}: ${message}`;
+  const { postgres, databasePath } = config;
+  return `keys of ${postgres === undefined ? databasePath : postgres.database}: ${message}`;
 }
 
 const QUIET_MS = 2_000;

@@ -46,9 +46,9 @@
  * Freshness: whether the code can still be used is looked up when the row is claimed, and a commit that changes the user
  * withdraws the mail from then on (hand-over.ts). It is looked up again when a connection is ready for the envelope, if
  * the first look is no longer recent or other processes write the database too; then answers about the user wait until the
- * relay has the envelope (Store.holdUser). So no envelope follows the answer to the command that superseded its code,
- * whichever instance gave it and however long the relay took to say hello. More rows than there are connections are
- * claimed, so that no connection waits for a commit (claim-window.ts); they are as fresh as any.
+ * relay has the envelope (Store.holdUser). So no envelope follows the answer to the command that superseded its code, or
+ * to the call that cancelled it, whichever instance gave it and however long the relay took to say hello. More rows than
+ * there are connections are claimed, so that no connection waits for a commit (claim-window.ts); they are as fresh as any.
  *
  * Settlements are gathered: what ends while one commit is under way shares the next. A dispatcher that finds its own row
  * due again, because the process was stopped past the lease or the store was away, adopts the new lease and goes on with
@@ -368,7 +368,10 @@ export class Dispatcher {
   async #leaveOf(flight: Flight, lost: () => void): Promise<Leave | undefined> {
     if (!this.#isRunning || this.#isLate(flight)) return undefined;
     const { delivery } = flight;
-    const hold = delivery.kind === "code" ? await this.#store.holdUser(delivery.userId, lost) : NO_USER;
+    const { deliveryId, userId } = delivery;
+    const hold = delivery.kind === "code" ? await this.#store.holdUser(userId, lost, deliveryId) : NO_USER;
+    // Seen before it is heard of, where another instance was asked.
+    if (hold.cancelledBy !== undefined) this.#cancelRequests.set(deliveryId, hold.cancelledBy);
     if (this.#unsentEnd(delivery, hold.user) === undefined) return hold;
     hold.release();
     return undefined;

@@ -69,14 +69,16 @@ export interface Store {
   findUser(userId: string): Promise<UserState | undefined>;
   /**
    * A look at a user by somebody who acts on it next, and must not be overtaken by an answer: the mail with the user's
-   * code is handed over. Until `release` or `untilMs`, a command on that user which was committed after the look is
+   * code is handed over. Until `release` or `untilMs`, a command on that user which was committed after the look, or a
+   * cancellation of a mail with that user's code, is
    * answered only after `committed` told of it here, or the hold is over: the first on a store that hears every commit,
    * the second on others, where answers wait for it.
    *
    * @param lost is called when the hold ends by anything but `release`; not on stores that hear every commit
+   * @param deliveryId what is handed over: the look tells who has cancelled it
    * @throws FailureError STORE_UNAVAILABLE also when others held the user all the time
    */
-  holdUser(userId: string, lost: () => void): Promise<UserHold>;
+  holdUser(userId: string, lost: () => void, deliveryId?: string): Promise<UserHold>;
   findOrganization(organizationId: string): Promise<OrganizationState | undefined>;
   findServiceAccount(serviceAccountId: string): Promise<ServiceAccountState | undefined>;
   /** Id of the aggregate that holds the claim. */
@@ -194,6 +196,11 @@ export interface Commit {
 /** A user as it was found, and leave to act on that for a moment. */
 export interface UserHold {
   readonly user: UserState | undefined;
+  /**
+   * Who cancelled the delivery while it was being sent; undefined where nobody did, and where every commit is heard of
+   * before it is answered.
+   */
+  readonly cancelledBy?: string | undefined;
   /** Later nobody may act on it any more, on the clock of `monotonicNowMs`. */
   readonly untilMs: number;
   /** Says that it was acted on, or will not be. May be called again. */

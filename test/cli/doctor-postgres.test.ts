@@ -3,6 +3,8 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
 import { temporaryFolders } from "../contract/temporary.ts";
 import { runCommand } from "../support/command.ts";
+import { World } from "../contract/world.ts";
+import { openStoreAt } from "../support/test-store.ts";
 import { TestPostgres } from "../support/postgres-server.ts";
 import { ServerProcess } from "../support/spawned-server.ts";
 
@@ -58,6 +60,50 @@ test("a database that serves is ok, another key is a problem, and an empty datab
   });
   expect(other.code).toBe(1);
   expect([...other.byName.values()].filter(({ level }) => level === "problem")).toHaveLength(1);
+});
+
+test("what no service would start on is a problem", async () => {
+  const name = await server.createDatabase();
+  const store = await openStoreAt(server.url(name));
+  await store.close();
+  const look = async () =>
+    (await doctor({ COUNTERSIGN_DATABASE_URL: server.url(name) })).byName.get("database");
+  await server.query("INSERT INTO metadata VALUES ('unfinished_move', '{}')", name);
+  expect(await look()).toMatchObject({
+    level: "problem",
+    found: expect.stringContaining("a move into it is not at its end"),
+  });
+  await server.query("INSERT INTO schema_migrations (version, served_from) VALUES (98, 1)", name);
+  await server.query("DELETE FROM metadata", name);
+  expect(await look()).toMatchObject({ level: "ok", found: expect.stringContaining("schema 98") });
+  await server.query("INSERT INTO schema_migrations (version, served_from) VALUES (99, 99)", name);
+  expect(await look()).toMatchObject({ level: "problem", found: expect.stringContaining("schema 99") });
+});
+
+test("the figures are those of the tables", async () => {
+  const name = await server.createDatabase();
+  const store = await openStoreAt(server.url(name));
+  const world = new World(store);
+  world.nowMs = Date.now() - 5 * 60_000;
+  await world.addOrganization();
+  for (const userId of ["ada", "eve", "bob"]) {
+    await world.addUser(userId);
+    await world.sendCode(userId);
+  }
+  await store.claimDeliveries(1, world.nowMs, Date.now() + 60_000);
+  await store.close();
+  // A store that closes gives back what it has claimed.
+  await server.query("UPDATE outbox SET due_at_ms = 9e15 WHERE state = 'sending'", name);
+  const { code, byName } = await doctor({ COUNTERSIGN_DATABASE_URL: server.url(name) });
+  expect(code).toBe(0);
+  expect(byName.get("database")?.found).toMatch(
+    /, version \d+\.\d+.*: [\d.]+ MiB, schema 1, 7 events were recorded$/,
+  );
+  expect(byName.get("outbox")).toMatchObject({
+    level: "warning",
+    found: "2 queued (the oldest for 5 min), 1 sending (the oldest for 5 min); due since 5 min",
+  });
+  expect(byName.get("clock")?.found).toMatch(/the last event was 5 min ago$/);
 });
 
 test("a server that is not there is a problem, and its password is not told", async () => {

@@ -1,7 +1,8 @@
 // Loaded before a command: the process dies by SIGKILL when it is about to take one step more than it may survive. A step
-// is whatever changes a file: a call of the file system, or a write of the database.
+// is whatever changes a file or a database: a call of the file system, a write of SQLite, a COMMIT that PostgreSQL is asked for.
 import { syncBuiltinESMExports } from "node:module";
 import fs from "node:fs/promises";
+import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 
 const survived = Number(process.env["TEST_SURVIVED_STEPS"]);
@@ -9,13 +10,17 @@ let steps = 0;
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
-function countSteps(holder: object, names: readonly string[]): void {
+function countSteps(
+  holder: object,
+  names: readonly string[],
+  isStep: (...args: unknown[]) => boolean = () => true,
+): void {
   const methods = holder as Methods;
   for (const name of names) {
     const original = methods[name];
     if (original === undefined) throw new Error(`there is no ${name}`);
     methods[name] = function (this: unknown, ...args) {
-      if (steps++ === survived) process.kill(process.pid, "SIGKILL");
+      if (isStep(...args) && steps++ === survived) process.kill(process.pid, "SIGKILL");
       return original.apply(this, args);
     };
   }
@@ -27,3 +32,8 @@ await file.close();
 countSteps(fs, ["open", "rename", "rm"]);
 syncBuiltinESMExports();
 countSteps(Worker.prototype, ["postMessage"]);
+countSteps(
+  Socket.prototype,
+  ["write"],
+  (bytes) => bytes instanceof Uint8Array && Buffer.from(bytes).includes("commit\0"),
+);

@@ -6,7 +6,6 @@ import type { HandOverPermit, MailTransport } from "../../src/mail/mail-transpor
 import { createComposer } from "../../src/mail/message.ts";
 import { SmtpTransport } from "../../src/mail/smtp/smtp-transport.ts";
 import { PostgresStore } from "../../src/store/postgres/postgres-store.ts";
-import type { UserReply } from "../../src/verification/user/commands.ts";
 import { World } from "../contract/world.ts";
 import { TestPostgres } from "../support/postgres-server.ts";
 import { RecordingRelay } from "../support/recording-relay.ts";
@@ -118,6 +117,28 @@ async function committedThere(): Promise<void> {
   await there.addUser(`user-${there.codes.size}`);
 }
 
+/** The user's newest mail. */
+async function mailOf(userId: string): Promise<string> {
+  const { deliveries } = await there.store.listDeliveries({ userId, limit: 1, timeoutMs: 10_000 });
+  return deliveries[0]?.deliveryId ?? "";
+}
+
+async function cancelThere(userId: string): Promise<void> {
+  const deliveryId = await mailOf(userId);
+  await there.store.changeDelivery({ kind: "cancel", deliveryId, by: "op" }, there.nowMs);
+}
+
+/** Resolves once it is committed that the user's newest mail is cancelled, and an answer would have come. */
+async function cancelledThere(userId: string): Promise<void> {
+  const deliveryId = await mailOf(userId);
+  const isRequested = async () =>
+    (await there.store.findDelivery(deliveryId))?.timeline.some(
+      ({ event }) => event.kind === "cancelRequested",
+    );
+  while ((await isRequested()) !== true);
+  await committedThere();
+}
+
 /** What the relay sees, and when the command was answered, in this order. */
 function observed(): string[] {
   const order: string[] = [];
@@ -126,17 +147,18 @@ function observed(): string[] {
 }
 
 describe("a mail whose code dies between the last look at it and MAIL FROM", () => {
-  test.each<[string, () => Promise<UserReply>]>([
+  test.each<[string, () => Promise<unknown>, (() => Promise<void>)?]>([
     ["superseded", () => there.sendCode("ada", { kind: "return" })],
     ["used", () => there.verify("ada", here.codeOf("ada"))],
     ["of another address", () => there.setEmail("ada", "ada@example.net", { kind: "return" })],
     ["of a deleted user", () => there.run({ type: "user.delete", userId: "ada" })],
-  ])("%s: its MAIL FROM comes before the answer", async (_how, end) => {
+    ["cancelled", () => cancelThere("ada"), () => cancelledThere("ada")],
+  ])("%s: its MAIL FROM comes before the answer", async (_how, end, committed = committedThere) => {
     const order = observed();
     await here.sendCode("ada");
     await transport.isPermitted;
     const answered = end().then(() => order.push("answer"));
-    await committedThere();
+    await committed();
     expect(order).toEqual([]);
     transport.letGo();
     await answered;
@@ -165,7 +187,10 @@ describe("a mail whose code dies between the last look at it and MAIL FROM", () 
     expect(order).toEqual(["MAIL FROM", "250", "answer"]);
   });
 
-  test("a mail whose code is dead when it is asked for does not leave", async () => {
+  test.each<[string, () => Promise<unknown>]>([
+    ["whose code is dead", () => there.sendCode("ada", { kind: "return" })],
+    ["that is cancelled", () => cancelThere("ada")],
+  ])("a mail %s when it is asked for does not leave", async (_how, end) => {
     const greeted = Promise.withResolvers<void>();
     const isConnected = Promise.withResolvers<void>();
     relay.at = (point) => {
@@ -176,7 +201,7 @@ describe("a mail whose code dies between the last look at it and MAIL FROM", () 
     transport.letGo();
     await here.sendCode("ada");
     await isConnected.promise;
-    await there.sendCode("ada", { kind: "return" });
+    await end();
     greeted.resolve();
     await here.addUser("eve");
     await here.sendCode("eve");

@@ -3,7 +3,7 @@
 // PostgreSQL refuses to run as root. There it gets the user `postgres`, or `nobody` where the system has none.
 import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { arch, platform, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -74,6 +74,13 @@ export class TestPostgres {
     return name;
   }
 
+  /** A new database with the content of one that nobody uses at the moment. @returns its name */
+  async copyDatabase(original: string): Promise<string> {
+    const name = `test_${++this.#databases}`;
+    await this.query(`CREATE DATABASE ${name} TEMPLATE ${original}`);
+    return name;
+  }
+
   async dropDatabase(name: string): Promise<void> {
     await this.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   }
@@ -87,6 +94,21 @@ export class TestPostgres {
     } finally {
       await client.end();
     }
+  }
+
+  /** What is in the files of a database and in the write-ahead log, where it is not zero, by the paths of the files. */
+  async filesOf(database: string): Promise<ReadonlyMap<string, Buffer>> {
+    await this.query("CHECKPOINT");
+    const [found] = await this.query<{ oid: number }>(
+      `SELECT oid FROM pg_database WHERE datname = '${database}'`,
+    );
+    const folders = [`base/${found?.oid}`, "pg_wal"];
+    const paths = folders.flatMap((folder) =>
+      readdirSync(join(this.#folder, "data", folder), { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => `${folder}/${name}`),
+    );
+    return new Map(paths.map((path) => [path, withoutEnd(readFileSync(join(this.#folder, "data", path)))]));
   }
 
   /** Ends the server: `fast` as an operator would, `immediate` as a crash does. */
@@ -138,6 +160,13 @@ export class TestPostgres {
       }
     }
   }
+}
+
+/** Without the zeros at its end. */
+function withoutEnd(bytes: Buffer): Buffer {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return bytes.subarray(0, end);
 }
 
 async function findBinaries(): Promise<Binaries> {

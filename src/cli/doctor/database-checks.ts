@@ -71,6 +71,14 @@ function checkServer(name: string, inspection: PostgresInspection): Check {
   if (isStandby) {
     return problem("database", `${found}; it is a standby`, "name the primary: a standby takes no writes");
   }
+  if (!inspection.isServable) {
+    const advice = `this program knows schema ${programSchemaVersion}: run the newer Countersign that wrote it`;
+    return problem("database", found, advice);
+  }
+  if (inspection.isUnfinished) {
+    const advice = "run the same `countersign migrate-store` again: no service starts before its end";
+    return problem("database", `${found}; a move into it is not at its end`, advice);
+  }
   if (schemaVersion < programSchemaVersion) {
     return warning("database", found, `the next start brings it to schema ${programSchemaVersion}`);
   }

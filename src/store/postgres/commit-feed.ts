@@ -22,6 +22,7 @@ import type { AggregateType } from "../../verification/aggregates.ts";
 import type { CancelRequest, Commit } from "../store.ts";
 import type { ClaimRegister } from "./claim-register.ts";
 import type { Database, Transaction } from "./database.ts";
+import { SELECT_CANCELLED } from "./outbox-rows.ts";
 import { SELECT_HEAD } from "./positions.ts";
 import type { Statement } from "./session.ts";
 
@@ -38,11 +39,6 @@ const SELECT_CHANGES: Statement = {
   name: "select_changes",
   text: `SELECT position, aggregate_type AS "aggregateType", aggregate_id AS "aggregateId", type
     FROM events WHERE position > $1 ORDER BY position LIMIT ${EVENTS_AT_A_TIME}`,
-};
-const SELECT_CANCELLED: Statement = {
-  name: "select_cancelled",
-  text: `SELECT delivery_id AS "deliveryId", cancel_requested_by AS by FROM outbox
-    WHERE delivery_id = ANY($1) AND cancel_requested_by IS NOT NULL`,
 };
 /** What became of a mail does not count as a change of its user. */
 const MAIL_SENT = "user.human.email.code.sent";

@@ -34,6 +34,9 @@ const CLOSE_GRACE_MS = 1_000;
 
 const INT8 = 20;
 
+/** By which a server's list of connections tells those of running instances. */
+export const APPLICATION_NAME = "countersign";
+
 const BEGIN: Statement = { name: "begin", text: "BEGIN ISOLATION LEVEL READ COMMITTED" };
 const BEGIN_READING: Statement = {
   name: "begin_reading",
@@ -91,6 +94,7 @@ export class Database {
   readonly #sockets = new Set<Socket>();
   readonly #server: PostgresServer;
   readonly #prepares: boolean;
+  readonly #applicationName: string;
   readonly #statementTimeoutMs: number;
   readonly #lockTimeoutMs: number;
   readonly #connectTimeoutMs: number;
@@ -104,6 +108,8 @@ export class Database {
   constructor(options: PostgresStoreOptions) {
     this.#server = options.server;
     this.#prepares = (options.pooler ?? DEFAULTS.pooler) === "none";
+    this.#applicationName =
+      (options.use ?? "serve") === "serve" ? APPLICATION_NAME : `${APPLICATION_NAME} keys`;
     this.#statementTimeoutMs = options.statementTimeoutMs ?? DEFAULTS.statementTimeoutMs;
     this.#lockTimeoutMs = options.lockTimeoutMs ?? DEFAULTS.lockTimeoutMs;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs;
@@ -130,7 +136,7 @@ export class Database {
       user,
       ...(password !== undefined && { password }),
       ssl: tls ?? false,
-      application_name: "countersign",
+      application_name: this.#applicationName,
       connectionTimeoutMillis: this.#connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,

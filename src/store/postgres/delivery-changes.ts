@@ -17,7 +17,10 @@ import { isStorable, storable } from "./sql-text.ts";
 import { addSuppression, removeSuppression } from "./suppression-table.ts";
 
 /** What a change means to others. */
-export type ChangeEffect = Pick<RowEffect, "failure" | "queuedMail" | "cancelRequest">;
+export interface ChangeEffect extends Pick<RowEffect, "failure" | "queuedMail" | "cancelRequest"> {
+  /** Whose mail it is: who hands it over holds this user. Absent where nobody is held. */
+  readonly userId?: string;
+}
 
 interface Row extends ChangedRow {
   readonly row: number;
@@ -88,7 +91,7 @@ async function changeRow(transaction: Transaction, change: RowChange, nowMs: num
   if (row !== undefined) void transaction.defer(...writeOf(id, row, nowMs));
   if (entry !== undefined) writeEntries(transaction, [{ row: id, event: entry }], nowMs);
   if (suppression !== undefined) addSuppression(transaction, suppression, found.userId);
-  return effect;
+  return { ...effect, ...(found.kind === "code" && { userId: found.userId }) };
 }
 
 async function findUser(transaction: Transaction, userId: string): Promise<UserState | undefined> {

@@ -11,13 +11,14 @@ import type { Statement } from "./session.ts";
 /** Each that goes changes a page of its own in two of the indexes. */
 const ROWS_PER_PIECE = 200;
 
+// Arrays, because for joins the planner may read whole tables.
 const REMOVE: Statement = {
   name: "prune_deliveries",
   text: `WITH gone AS (
-      DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE queued_at_ms < $1 AND ended_at_ms < $1
-        ORDER BY queued_at_ms, id LIMIT ${ROWS_PER_PIECE} FOR UPDATE SKIP LOCKED)
+      DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT id FROM outbox WHERE queued_at_ms < $1 AND ended_at_ms < $1
+        ORDER BY queued_at_ms, id LIMIT ${ROWS_PER_PIECE} FOR UPDATE SKIP LOCKED))
       RETURNING id, delivery_id
-    ), timelines AS (DELETE FROM delivery_log USING gone WHERE outbox_id = gone.id),
+    ), timelines AS (DELETE FROM delivery_log WHERE outbox_id = ANY (ARRAY(SELECT id FROM gone))),
     copies AS (DELETE FROM inbox WHERE received_at_ms < $1 OR delivery_id IN (SELECT delivery_id FROM gone) RETURNING id)
     SELECT (SELECT count(*) FROM gone) AS rows, (SELECT count(*) FROM copies) AS copies`,
 };

@@ -3,6 +3,7 @@ import { Client, type ClientConfig } from "pg";
 import type { PendingState } from "../deliveries.ts";
 import type { PostgresServer } from "./options.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
+import { UNFINISHED_MOVE_KEY } from "./unfinished-move.ts";
 
 export interface PostgresInspection {
   /** Such as `17.2`. */
@@ -14,6 +15,10 @@ export interface PostgresInspection {
   readonly schemaVersion: number;
   /** What this program brings a database to. */
   readonly programSchemaVersion: number;
+  /** Whether this program may serve it: newer versions may have changed it for good. */
+  readonly isServable: boolean;
+  /** Whether `countersign migrate-store` has begun to fill it and is not at its end. */
+  readonly isUnfinished: boolean;
   readonly lastPosition: number;
   /** Milliseconds since the Unix epoch; undefined where there is no event. */
   readonly lastEventAtMs: number | undefined;
@@ -68,11 +73,13 @@ async function inspect(client: Client): Promise<PostgresInspection> {
   if (head?.hasTables !== true) return { ...outside, ...NOTHING };
   const [inside] = await rows<{
     schemaVersion: number;
+    servedFrom: number;
     lastPosition: string;
     lastEventAtMs: string | null;
     dueSinceMs: string | null;
   }>(
     `SELECT (SELECT coalesce(max(version), 0) FROM schema_migrations) AS "schemaVersion",
+       (SELECT coalesce(max(served_from), 0) FROM schema_migrations) AS "servedFrom",
        (SELECT position FROM log_head) AS "lastPosition",
        (SELECT created_at_ms FROM events ORDER BY position DESC LIMIT 1) AS "lastEventAtMs",
        (SELECT min(due_at_ms) FROM outbox WHERE due_at_ms IS NOT NULL) AS "dueSinceMs"`,
@@ -81,10 +88,13 @@ async function inspect(client: Client): Promise<PostgresInspection> {
     `SELECT state, count(*) AS count, min(queued_at_ms) AS "oldestQueuedAtMs" FROM outbox
      WHERE due_at_ms IS NOT NULL GROUP BY state ORDER BY state`,
   );
-  const metadata = await rows<{ key: string; value: string }>("SELECT key, value FROM metadata");
+  const pairs = await rows<{ key: string; value: string }>("SELECT key, value FROM metadata");
+  const metadata = new Map(pairs.map(({ key, value }) => [key, value]));
   return {
     ...outside,
     schemaVersion: inside?.schemaVersion ?? 0,
+    isServable: (inside?.servedFrom ?? 0) <= SCHEMA_VERSION,
+    isUnfinished: metadata.has(UNFINISHED_MOVE_KEY),
     lastPosition: Number(inside?.lastPosition ?? 0),
     lastEventAtMs: numberOf(inside?.lastEventAtMs),
     waiting: waiting.map(({ state, count, oldestQueuedAtMs }) => ({
@@ -93,12 +103,14 @@ async function inspect(client: Client): Promise<PostgresInspection> {
       oldestQueuedAtMs: Number(oldestQueuedAtMs),
     })),
     dueSinceMs: numberOf(inside?.dueSinceMs),
-    metadata: new Map(metadata.map(({ key, value }) => [key, value])),
+    metadata,
   };
 }
 
 const NOTHING = {
   schemaVersion: 0,
+  isServable: true,
+  isUnfinished: false,
   lastPosition: 0,
   lastEventAtMs: undefined,
   waiting: [],

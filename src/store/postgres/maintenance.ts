@@ -12,15 +12,16 @@ import type { Statement } from "./session.ts";
 
 const PRUNED_AT_A_TIME = 1_000;
 
+// Arrays, because for a join the planner may read the whole table.
 const PRUNE_BUCKETS: Statement = {
   name: "prune_buckets",
-  text: `DELETE FROM buckets WHERE bucket IN (SELECT bucket FROM buckets WHERE expires_at_ms <= $1
-    LIMIT ${PRUNED_AT_A_TIME} FOR UPDATE SKIP LOCKED)`,
+  text: `DELETE FROM buckets WHERE bucket = ANY (ARRAY(SELECT bucket FROM buckets WHERE expires_at_ms <= $1
+    LIMIT ${PRUNED_AT_A_TIME} FOR UPDATE SKIP LOCKED))`,
 };
 const PRUNE_REPLIES: Statement = {
   name: "prune_replies",
-  text: `DELETE FROM kept_replies WHERE scope IN (SELECT scope FROM kept_replies WHERE expires_at_ms <= $1
-    LIMIT ${PRUNED_AT_A_TIME} FOR UPDATE SKIP LOCKED)`,
+  text: `DELETE FROM kept_replies WHERE scope = ANY (ARRAY(SELECT scope FROM kept_replies WHERE expires_at_ms <= $1
+    LIMIT ${PRUNED_AT_A_TIME} FOR UPDATE SKIP LOCKED))`,
 };
 const LOCK_TOKENS: Statement = {
   name: "lock_used_tokens",

@@ -40,6 +40,11 @@ export interface PostgresStoreOptions {
   readonly holdMs?: number;
   /** Writes that may wait for their batch before further ones are answered OVERLOADED. Default 8,192. */
   readonly maxWaitingWrites?: number;
+  /**
+   * `serve` brings the tables up to date; `command` refuses a database that is not, and does not count as an instance.
+   * Default `serve`.
+   */
+  readonly use?: "serve" | "command";
   /** Learns of every transaction of calls. */
   readonly meter?: CommitMeter;
 }

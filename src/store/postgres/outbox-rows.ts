@@ -37,6 +37,13 @@ const INSERT: Statement = {
       "newAddress" TEXT, "nowMs" BIGINT, "expiresAtMs" BIGINT)`,
 };
 
+/** Of those that are being sent. */
+export const SELECT_CANCELLED: Statement = {
+  name: "select_cancelled",
+  text: `SELECT delivery_id AS "deliveryId", cancel_requested_by AS by FROM outbox
+    WHERE delivery_id = ANY($1) AND cancel_requested_by IS NOT NULL`,
+};
+
 /** Defers them. */
 export function writeOutboxEntries(transaction: Transaction, queued: readonly QueuedEntry[]): void {
   insert(

@@ -18,16 +18,15 @@ import { UnitOfWork, type CommandTask, type Effects } from "./unit-of-work.ts";
 
 const CLAIM: Statement = {
   name: "claim_deliveries",
-  text: `WITH due AS (
-      SELECT id FROM outbox WHERE due_at_ms <= $1 ORDER BY due_at_ms, id LIMIT $2 FOR UPDATE SKIP LOCKED
-    )
-    UPDATE outbox o SET state = 'sending', attempt = attempt + 1, lease_id = $3, due_at_ms = $4
-    FROM due WHERE o.id = due.id
+  // An array, because of a join the planner may think that a table read as a whole is cheaper: it cannot know the limit.
+  text: `UPDATE outbox SET state = 'sending', attempt = attempt + 1, lease_id = $3, due_at_ms = $4
+    WHERE id = ANY (ARRAY(
+      SELECT id FROM outbox WHERE due_at_ms <= $1 ORDER BY due_at_ms, id LIMIT $2 FOR UPDATE SKIP LOCKED))
     RETURNING delivery_id AS "deliveryId", kind, code_id AS "codeId", user_id AS "userId",
       organization_id AS "organizationId", recipient, url_template AS "urlTemplate",
       coalesce(sealed_code, '') AS "sealedCode", accept_language AS "acceptLanguage",
       new_address AS "newAddress", expires_at_ms AS "expiresAtMs",
-      o.id || ':' || lease_id AS "leaseId", attempt, queued_at_ms AS "queuedAtMs",
+      id || ':' || lease_id AS "leaseId", attempt, queued_at_ms AS "queuedAtMs",
       cancel_requested_by AS "cancelRequestedBy"`,
 };
 const LOCK: Statement = {

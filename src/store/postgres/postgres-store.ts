@@ -69,7 +69,7 @@ import { DEFAULTS, type PostgresStoreOptions } from "./options.ts";
 import { claimDeliveries, settle } from "./outbox.ts";
 import { SELECT_HEAD } from "./positions.ts";
 import { withRetries } from "./retry.ts";
-import { migrate } from "./schema.ts";
+import { migrate, refuseUnmigrated } from "./schema.ts";
 import type { Statement } from "./session.ts";
 import { SharedLookup } from "./shared-lookup.ts";
 import { isStorable } from "./sql-text.ts";
@@ -171,12 +171,12 @@ export class PostgresStore implements Store {
     this.#tokens = new SharedLookup((hashes) => this.#read(() => readTokens(database, hashes)));
   }
 
-  /** Connects and brings the tables up to date. @throws Error when it cannot be reached, or is newer */
+  /** Connects and brings the tables up to date, see `use`. @throws Error when it cannot be reached, or is newer */
   static async open(options: PostgresStoreOptions): Promise<PostgresStore> {
     const database = new Database(options);
     try {
       await database.open();
-      await migrate(database);
+      await ((options.use ?? "serve") === "serve" ? migrate(database) : refuseUnmigrated(database));
       await refuseUnfinishedMove(database);
       const claims = new ClaimRegister();
       const feed = new CommitFeed({
@@ -223,11 +223,14 @@ export class PostgresStore implements Store {
   }
 
   async changeDelivery(change: DeliveryChange, nowMs: number): Promise<void> {
-    const { failure, queuedMail, cancelRequest } = await this.#transact(async (transaction) => {
-      const effect = await changeDelivery(transaction, change, nowMs);
-      if (effect.cancelRequest !== undefined) this.#feed.notify(transaction);
-      return effect;
+    const { effect, held } = await this.#transact(async (transaction) => {
+      const found = await changeDelivery(transaction, change, nowMs);
+      if (found.cancelRequest === undefined) return { effect: found, held: undefined };
+      this.#feed.notify(transaction);
+      const users = found.userId === undefined ? [] : [found.userId];
+      return { effect: found, held: this.#holds.findHeld(transaction, users) };
     });
+    const { failure, queuedMail, cancelRequest } = effect;
     if (failure !== undefined) throw new FailureError(failure);
     if (cancelRequest !== undefined) this.#claims.mark([cancelRequest.deliveryId]);
     this.#feed.tell({
@@ -235,6 +238,8 @@ export class PostgresStore implements Store {
       queuedMail: queuedMail ?? false,
       cancelRequests: cancelRequest === undefined ? [] : [cancelRequest],
     });
+    // Whoever looked before this was committed hands the mail over before it is answered.
+    for (const userId of (await held) ?? []) await this.#holds.released(userId);
   }
 
   /** In one transaction, so that the timeline fits the state. */
@@ -269,9 +274,9 @@ export class PostgresStore implements Store {
     return this.#find("user", userId);
   }
 
-  async holdUser(userId: string, lost: () => void): Promise<UserHold> {
+  async holdUser(userId: string, lost: () => void, deliveryId?: string): Promise<UserHold> {
     try {
-      return await this.#holds.hold(userId, lost);
+      return await this.#holds.hold(userId, lost, deliveryId);
     } catch (error) {
       // The commands find out for themselves whether the database is away.
       throw refusalOf(error);

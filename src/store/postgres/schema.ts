@@ -198,8 +198,8 @@ const MIGRATIONS: readonly Migration[] = [
 /** What this program brings a database to. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** Any number will do, as long as it stays this one. */
-const MIGRATION_LOCK = 6_720_412_815;
+/** Any number will do, as long as it stays this one. Every start takes it. */
+export const MIGRATION_LOCK = 6_720_412_815;
 /** A migration may rewrite a table. */
 const MIGRATION_TIMEOUT_MS = 60 * 60 * 1_000;
 
@@ -222,16 +222,26 @@ export async function migrate(database: Database): Promise<void> {
   });
 }
 
-async function applyMissing(transaction: Transaction): Promise<void> {
-  const { rows } = await transaction.query<{ version: number; servedFrom: number }>(
-    `SELECT coalesce(max(version), 0) AS version, coalesce(max(served_from), 0) AS "servedFrom" FROM schema_migrations`,
+/** @throws Error when the tables are not there, or not as this program makes them */
+export async function refuseUnmigrated(database: Database): Promise<void> {
+  const { rows } = await database.read<{ isThere: boolean }>(
+    `SELECT to_regclass('schema_migrations') IS NOT NULL AS "isThere"`,
   );
-  const { version: applied, servedFrom } = rows[0] ?? { version: 0, servedFrom: 0 };
-  if (servedFrom > MIGRATIONS.length) {
+  if (rows[0]?.isThere !== true) {
+    throw new Error("it has no tables yet: the first start of the service makes them");
+  }
+  const { version, servedFrom } = await versionsOf((text) => database.read(text));
+  if (servedFrom > MIGRATIONS.length) throw newerError(version);
+  if (version < MIGRATIONS.length) {
     throw new Error(
-      `the database has schema version ${applied}, this program knows ${MIGRATIONS.length}: run a newer Countersign`,
+      `it has schema version ${version}, this program knows ${MIGRATIONS.length}: start the service of this version first`,
     );
   }
+}
+
+async function applyMissing(transaction: Transaction): Promise<void> {
+  const { version: applied, servedFrom } = await versionsOf((text) => transaction.query(text));
+  if (servedFrom > MIGRATIONS.length) throw newerError(applied);
   for (const [index, migration] of MIGRATIONS.entries()) {
     if (index < applied) continue;
     await transaction.query(migration.sql, [], MIGRATION_TIMEOUT_MS);
@@ -240,4 +250,26 @@ async function applyMissing(transaction: Transaction): Promise<void> {
       migration.servedFrom,
     ]);
   }
+}
+
+interface Versions {
+  /** How many migrations were applied. */
+  readonly version: number;
+  /** How many a program has to know that serves the result. */
+  readonly servedFrom: number;
+}
+
+async function versionsOf(
+  ask: (text: string) => Promise<{ readonly rows: readonly Versions[] }>,
+): Promise<Versions> {
+  const { rows } = await ask(
+    `SELECT coalesce(max(version), 0) AS version, coalesce(max(served_from), 0) AS "servedFrom" FROM schema_migrations`,
+  );
+  return rows[0] ?? { version: 0, servedFrom: 0 };
+}
+
+function newerError(version: number): Error {
+  return new Error(
+    `the database has schema version ${version}, this program knows ${MIGRATIONS.length}: run a newer Countersign`,
+  );
 }

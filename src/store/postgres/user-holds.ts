@@ -1,8 +1,8 @@
 /**
  * Users who are held while somebody acts on what was found of them, over all instances.
  *
- * Who is about to hand a mail over must not be overtaken by the answer to a command that ends its code. Both sides take
- * two steps, and in opposite order:
+ * Who is about to hand a mail over must not be overtaken by the answer to a command that ends its code, or to the call that
+ * cancels it. Both sides take two steps, and in opposite order:
  *
  *     holder     lock the user, then look; act; unlock
  *     command    commit, then see whether the user is locked; while it is, the answer waits
@@ -26,9 +26,10 @@ import { hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { UserState } from "../../verification/user/state.ts";
 import { monotonicNowMs } from "../monotonic-clock.ts";
-import type { UserHold } from "../store.ts";
+import type { CancelRequest, UserHold } from "../store.ts";
 import type { Database, Transaction } from "./database.ts";
 import { PoolBusyError } from "./errors.ts";
+import { SELECT_CANCELLED } from "./outbox-rows.ts";
 import type { Statement } from "./session.ts";
 import { isStorable } from "./sql-text.ts";
 
@@ -56,6 +57,8 @@ const FIND_HELD: Statement = {
 
 interface Asked {
   readonly userId: string;
+  /** What is to be handed over. */
+  readonly deliveryId: string | undefined;
   readonly lost: () => void;
   readonly sinceMs: number;
   readonly answer: PromiseWithResolvers<UserHold>;
@@ -82,8 +85,9 @@ export class UserHolds {
   }
 
   /** See Store.holdUser. @throws Error of the database; PoolBusyError when others held the user all the time */
-  hold(userId: string, lost: () => void): Promise<UserHold> {
-    const asked = { userId, lost, sinceMs: monotonicNowMs(), answer: Promise.withResolvers<UserHold>() };
+  hold(userId: string, lost: () => void, deliveryId?: string): Promise<UserHold> {
+    const answer = Promise.withResolvers<UserHold>();
+    const asked: Asked = { userId, deliveryId, lost, sinceMs: monotonicNowMs(), answer };
     this.#asked.push(asked);
     this.#flush();
     return asked.answer.promise;
@@ -146,11 +150,14 @@ export class UserHolds {
     };
     await this.#database.holdOpen(this.#holdMs + 2 * GRACE_MS, async (transaction) => {
       const ids = together.map(({ userId }) => userId);
-      const [locked, found] = await Promise.all([
+      const deliveryIds = together.flatMap(({ deliveryId }) => deliveryId ?? []);
+      const [locked, found, cancelled] = await Promise.all([
         transaction.query<{ key: string }>(LOCK, [ids.map(keyOf)]),
         transaction.query<{ id: string; state: string }>(LOOK, [ids.filter(isStorable)]),
+        transaction.query<CancelRequest>(SELECT_CANCELLED, [deliveryIds]),
       ]);
       const keys = new Set(locked.rows.map(({ key }) => key));
+      const cancellers = new Map(cancelled.rows.map(({ deliveryId, by }) => [deliveryId, by]));
       const states = new Map(found.rows.map(({ id, state }) => [id, state]));
       for (const asked of together) {
         if (!keys.has(keyOf(asked.userId))) {
@@ -160,6 +167,7 @@ export class UserHolds {
         const state = states.get(asked.userId);
         const hold: UserHold = {
           user: state === undefined ? undefined : (JSON.parse(state) as UserState),
+          cancelledBy: asked.deliveryId === undefined ? undefined : cancellers.get(asked.deliveryId),
           untilMs: sinceMs + this.#holdMs,
           release() {
             holds.delete(hold);

@@ -22,6 +22,7 @@ const OVER: KeyState = { ...IN_USE, id: "cccc", isNeeded: false, codesUntilMs: u
 const RESULT: KeyCommandResult = {
   command: "list",
   source: { kind: "file", path: "data/secret.key", isOurs: true },
+  isShared: false,
   keys: [NEWEST],
   missing: [],
   added: undefined,
