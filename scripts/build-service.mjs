@@ -29,6 +29,8 @@ const { metafile } = buildSync({
   format: "esm",
   platform: "node",
   target: "node22",
+  // An import of node:process asks for each of its properties, of which one takes as long to make as all settings to read.
+  alias: { "node:process": "./scripts/process.mjs" },
   // Finds its compiled half beside itself.
   external: ["better-sqlite3"],
   // Packages in CommonJS ask for Node's modules with it.
