@@ -14,6 +14,7 @@
  * writes succeed again; `failed`, when durability is in doubt or the thread died: everything is refused from then on.
  */
 import { Worker } from "node:worker_threads";
+import type { Database } from "better-sqlite3";
 import { failure, FailureError } from "../../verification/failures.ts";
 import type { CommitMeter } from "../../observability/meters.ts";
 import type { Commit } from "../store.ts";
@@ -46,6 +47,11 @@ interface Waiting {
 
 export class GroupCommit {
   readonly #path: string;
+  /**
+   * Of this thread, idle. SQLite copies the log into the database and removes it when the last connection that may write
+   * is closed: until the writer thread has its own that is this one, at the start as at the end.
+   */
+  readonly #connection: Database;
   readonly #maxWaiting: number;
   readonly #onCommit: (commit: Commit) => void;
   readonly #onLogPages: (logPages: number) => void;
@@ -62,8 +68,9 @@ export class GroupCommit {
   #draining: PromiseWithResolvers<void> | undefined;
   #closing: PromiseWithResolvers<void> | undefined;
 
-  private constructor(options: GroupCommitOptions, worker?: Worker) {
+  private constructor(options: GroupCommitOptions, connection: Database, worker?: Worker) {
     this.#path = options.path;
+    this.#connection = connection;
     this.#maxWaiting = options.maxWaitingTasks ?? 8_192;
     this.#onCommit = options.onCommit;
     this.#onLogPages = options.onLogPages;
@@ -73,20 +80,16 @@ export class GroupCommit {
 
   /** @throws Error when the database cannot be opened or written */
   static async open(options: GroupCommitOptions): Promise<GroupCommit> {
-    if (isReady(options.path)) return new GroupCommit(options);
-    const worker = startThread(options.path);
-    await new Promise<void>((resolve, reject) => {
-      const ended = () => reject(new Error("the writer thread ended while it opened the database"));
-      worker.once("error", reject);
-      worker.once("exit", ended);
-      worker.once("message", (message: FromWriter) => {
-        worker.off("error", reject);
-        worker.off("exit", ended);
-        if (message.kind === "openFailed") reject(message.error);
-        else resolve();
-      });
-    });
-    return new GroupCommit(options, worker);
+    const connection = openForWriting(options.path);
+    try {
+      if (isReady(connection)) return new GroupCommit(options, connection);
+      const worker = startThread(options.path);
+      await opened(worker);
+      return new GroupCommit(options, connection, worker);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
   }
 
   get failed(): Promise<Error> {
@@ -126,6 +129,7 @@ export class GroupCommit {
   /** Drains, closes the database and ends the thread. */
   async close(): Promise<void> {
     await this.drain();
+    this.#connection.close();
     if (this.#worker === undefined) return;
     if (this.#state === "failed") {
       await this.#worker.terminate();
@@ -237,17 +241,26 @@ export class GroupCommit {
  * Whether the thread could take the first task at once. A write transaction, which changes nothing, tells at the start
  * that the file can be written.
  */
-function isReady(path: string): boolean {
-  const database = openForWriting(path);
-  try {
-    return database.transaction(() => isCurrent(database)).immediate();
-  } finally {
-    database.close();
-  }
+function isReady(connection: Database): boolean {
+  return connection.transaction(() => isCurrent(connection)).immediate();
 }
 
 function startThread(path: string): Worker {
   return new Worker(workerFile("writer-thread", import.meta.url), { workerData: { path } });
+}
+
+function opened(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const ended = () => reject(new Error("the writer thread ended while it opened the database"));
+    worker.once("error", reject);
+    worker.once("exit", ended);
+    worker.once("message", (message: FromWriter) => {
+      worker.off("error", reject);
+      worker.off("exit", ended);
+      if (message.kind === "openFailed") reject(message.error);
+      else resolve();
+    });
+  });
 }
 
 function settleOne(waiting: Waiting, result: WriteResult | undefined): void {
