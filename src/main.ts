@@ -21,11 +21,12 @@ import { packageVersion } from "./observability/package-version.ts";
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  setV8Flags();
+  // `serve` does it itself, when its modules are loaded.
+  if (argv[0] !== "serve") setV8Flags();
   let exitCode = 0;
   const program = createProgram((code) => {
     exitCode = code;
-  });
+  }, argv[0]);
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
@@ -35,12 +36,30 @@ export async function main(argv: readonly string[]): Promise<number> {
   return exitCode;
 }
 
+type Define = (program: Command, context: { readonly version: string; end(exitCode: number): void }) => void;
+
+/** By name, in the order of the help. */
+const COMMANDS: ReadonlyMap<string, Define> = new Map<string, Define>([
+  ["serve", defineServe],
+  ["keys", defineKeys],
+  ["migrate-store", defineMigrateStore],
+  ["backup", defineBackup],
+  ["doctor", defineDoctor],
+  ["user", defineUser],
+  ["mail", defineMail],
+  ["event", defineEvent],
+  ["token", defineToken],
+  ["account", defineAccount],
+  ["org", defineOrg],
+]);
+
 /**
- * All commands and their flags.
+ * All commands and their flags, or the one that was asked for.
  *
  * @param end receives the exit code of the command that ran
+ * @param asked the first argument: the name of a command, or anything else. Default: all commands are there
  */
-export function createProgram(end: (exitCode: number) => void): Command {
+export function createProgram(end: (exitCode: number) => void, asked = ""): Command {
   const version = packageVersion();
   const program = new Command("countersign")
     .description("E-mail verification as a service: gRPC, gRPC-Web, Connect and REST on one port.")
@@ -49,17 +68,8 @@ export function createProgram(end: (exitCode: number) => void): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(withoutValues(text)) })
     .showHelpAfterError("(--help lists what there is)");
-  defineServe(program, { version, end });
-  defineKeys(program, { end });
-  defineMigrateStore(program, { end });
-  defineBackup(program, { end });
-  defineDoctor(program, { end });
-  defineUser(program, { end });
-  defineMail(program, { end });
-  defineEvent(program, { end });
-  defineToken(program, { end });
-  defineAccount(program, { end });
-  defineOrg(program, { end });
+  const one = COMMANDS.get(asked);
+  for (const define of one === undefined ? COMMANDS.values() : [one]) define(program, { version, end });
   return program;
 }
 

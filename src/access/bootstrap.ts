@@ -1,7 +1,8 @@
 /**
  * The first start: a default organization, an admin service account, its token.
  *
- * Every step can be repeated, so a start that died half-way is finished by the next one. The ids are chosen and stored
+ * Every step can be repeated, so a start that died half-way is finished by the next one. A step looks first whether it was
+ * made: a later start writes nothing, and on SQLite need not wait for the writer thread. The ids are chosen and stored
  * first; the token is in its file before its hash is in the database, so there is never a token that nobody has.
  */
 import { readFile } from "node:fs/promises";
@@ -41,52 +42,52 @@ export interface Bootstrapped {
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
   const { store, environments } = options;
   const ids = await chooseIds(options);
-  const run = async (command: Command, already: FailureName) => {
+  const { organizationId, serviceAccountId } = ids;
+  const run = async (command: Command, already?: FailureName) => {
     try {
       await store.execute(command, environments.plain({ kind: "system" }));
     } catch (error) {
       if (!(error instanceof FailureError && error.failure.name === already)) throw error;
     }
   };
-  const { organizationId, serviceAccountId } = ids;
-  await run(
-    { type: "organization.add", organizationId, name: DEFAULT_ORGANIZATION_NAME },
-    "ORGANIZATION_ALREADY_EXISTS",
-  );
-  await run(
-    {
-      type: "serviceAccount.add",
-      serviceAccountId,
-      organizationId,
-      username: ADMIN_USERNAME,
-      roles: [{ role: "IAM_OWNER" }],
-    },
-    "SERVICE_ACCOUNT_ALREADY_EXISTS",
-  );
+  if ((await store.findOrganization(organizationId)) === undefined) {
+    await run(
+      { type: "organization.add", organizationId, name: DEFAULT_ORGANIZATION_NAME },
+      "ORGANIZATION_ALREADY_EXISTS",
+    );
+  }
+  if ((await store.findServiceAccount(serviceAccountId)) === undefined) {
+    await run(
+      {
+        type: "serviceAccount.add",
+        serviceAccountId,
+        organizationId,
+        username: ADMIN_USERNAME,
+        roles: [{ role: "IAM_OWNER" }],
+      },
+      "SERVICE_ACCOUNT_ALREADY_EXISTS",
+    );
+  }
   const token = options.adminToken ?? (await readOrMakeToken(options));
-  const known = await store.findAccessToken(hashToken(token));
+  const hash = hashToken(token);
+  const known = await store.findAccessToken(hash);
   if (known !== undefined && known.tokenId !== ADMIN_TOKEN_ID) {
     throw new StartError(
       `${options.adminToken === undefined ? options.tokenFile : "COUNTERSIGN_ADMIN_TOKEN"} holds the access token ${known.tokenId} of another use: choose a token of its own for the admin account`,
     );
   }
-  await adoptToken(options, hashToken(token));
-  await store.execute(
-    {
-      type: "accessToken.set",
-      tokenId: ADMIN_TOKEN_ID,
-      organizationId,
-      serviceAccountId,
-      hash: hashToken(token),
-    },
-    environments.plain({ kind: "system" }),
-  );
+  await adoptToken(options, hash);
+  if (known?.serviceAccountId !== serviceAccountId) {
+    await run({ type: "accessToken.set", tokenId: ADMIN_TOKEN_ID, organizationId, serviceAccountId, hash });
+  }
   return ids;
 }
 
 /** @throws StartError for another token than that of the other instances */
 async function adoptToken({ store, mayReplaceToken = true }: BootstrapOptions, hash: string): Promise<void> {
-  const known = await store.setMetadata(TOKEN_FINGERPRINT_KEY, hash, "if absent");
+  const known =
+    (await store.getMetadata(TOKEN_FINGERPRINT_KEY)) ??
+    (await store.setMetadata(TOKEN_FINGERPRINT_KEY, hash, "if absent"));
   if (known === hash) return;
   if (!mayReplaceToken) {
     throw new StartError(

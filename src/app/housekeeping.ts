@@ -6,6 +6,9 @@ import { Housekeeping } from "../store/housekeeping.ts";
 import type { Store } from "../store/store.ts";
 import type { Sources } from "./sources.ts";
 
+/** After the first answers: the work, and on SQLite the start of the writer thread, would slow them. */
+const FIRST_PASS_MS = 1_000;
+
 export interface HousekeepingParts {
   readonly config: Config;
   readonly logger: Logger;
@@ -27,9 +30,12 @@ export function startHousekeeping({ config, logger, sources, store, inbox }: Hou
     ...sources,
     logger,
   });
-  housekeeping.start();
+  const firstPass = setTimeout(() => housekeeping.start(), FIRST_PASS_MS).unref();
   if (inbox !== undefined) dropRemovedMails(store, inbox, logger);
-  return () => housekeeping.stop();
+  return () => {
+    clearTimeout(firstPass);
+    housekeeping.stop();
+  };
 }
 
 function dropRemovedMails(store: Store, inbox: Inbox, logger: Logger): void {

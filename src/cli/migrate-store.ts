@@ -1,7 +1,7 @@
 /** `countersign migrate-store`: from SQLite to PostgreSQL. */
 import type { Command } from "commander";
 import { EXIT_USAGE } from "./exit-codes.ts";
-import { migrateStoreCommand, type MigrateStoreFlags } from "./migrate-store-command.ts";
+import type { MigrateStoreFlags } from "./migrate-store-command.ts";
 
 export interface MigrateStoreContext {
   /** Receives the exit code once the command is over. */
@@ -27,6 +27,8 @@ export function defineMigrateStore(program: Command, context: MigrateStoreContex
         context.end(EXIT_USAGE);
         return;
       }
+      // Loaded here, so that other commands do not wait for it.
+      const { migrateStoreCommand } = await import("./migrate-store-command.ts");
       context.end(await migrateStoreCommand({ ...flags, to }));
     });
 }

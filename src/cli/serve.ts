@@ -6,6 +6,7 @@ import { loadConfig, settingFlags, type Config } from "../config.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
 import { StartError } from "../observability/start-error.ts";
 import type { CommandContext } from "./command-context.ts";
+import { setV8Flags } from "./v8-flags.ts";
 
 type Signal = "SIGTERM" | "SIGINT";
 
@@ -82,6 +83,7 @@ async function start(config: Config, logger: Logger): Promise<Application | unde
   try {
     // Loaded here, so that --help and a wrong configuration answer without waiting for the whole server.
     const { startApplication } = await import("../app.ts");
+    setV8Flags();
     return await startApplication(config, logger);
   } catch (error) {
     const reason = startFailure(error, config);

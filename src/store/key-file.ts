@@ -98,7 +98,7 @@ export async function fitsKeyring(store: Pick<Store, "getMetadata">, keyring: Ke
 export async function adoptKeyring(store: Store, keyring: Keyring): Promise<boolean> {
   const [newest = ""] = keyring.keyIds;
   // In one step, for of instances that start at once with different keys only one may be the first.
-  const known = await store.setMetadata(FINGERPRINT_KEY, newest, "if absent");
+  const known = (await storedKeyId(store)) ?? (await store.setMetadata(FINGERPRINT_KEY, newest, "if absent"));
   if (!keyring.keyIds.includes(known)) return false;
   if (newest !== known) await store.setMetadata(FINGERPRINT_KEY, newest, "always");
   return true;

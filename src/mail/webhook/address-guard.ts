@@ -82,14 +82,21 @@ export const ADDRESS_RANGES: readonly AddressRange[] = [
 const NAT64_PREFIX = "64:ff9b::";
 const NAT64_BITS = 96;
 
-const BLOCK_LISTS = ADDRESS_RANGES.map(({ kind, ranges }) => ({ kind, list: blockListOf(ranges) }));
+interface KindOfRanges {
+  readonly kind: AddressKind;
+  readonly list: BlockList;
+}
+
+/** Made with the first use: most services never have one, and it would take longer than reading the settings. */
+let blockLists: readonly KindOfRanges[] | undefined;
 
 /** @param address IPv4 or IPv6, without brackets; IPv4 within IPv6 (RFC 4291 section 2.5.5.2) counts as IPv4 */
 export function kindOfAddress(address: string): AddressKind {
   const [bare = ""] = address.split("%", 1); // RFC 4007: the zone
   const version = isIP(bare);
   if (version === 0) return "reserved";
-  const found = BLOCK_LISTS.find(({ list }) => list.check(bare, version === 4 ? "ipv4" : "ipv6"));
+  blockLists ??= ADDRESS_RANGES.map(({ kind, ranges }) => ({ kind, list: blockListOf(ranges) }));
+  const found = blockLists.find(({ list }) => list.check(bare, version === 4 ? "ipv4" : "ipv6"));
   return found?.kind ?? "public";
 }
 

@@ -266,6 +266,11 @@ const MIGRATIONS: readonly string[] = [
 /** The version that this program brings a database to. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
+/** Whether there is nothing to migrate. */
+export function isCurrent(database: Database): boolean {
+  return database.pragma("user_version", { simple: true }) === SCHEMA_VERSION;
+}
+
 /**
  * Brings the database up to date.
  *

@@ -1,11 +1,13 @@
-/** Serves the OpenAPI document, which is made once, when it is first asked for: it would be a third of the start. */
+/**
+ * Serves the OpenAPI document, which is made once, when it is first asked for: it would be a third of the start. What
+ * makes it, with the comments of all Protobuf files, is loaded then too.
+ */
 import { createHash } from "node:crypto";
 import type { DescService } from "@bufbuild/protobuf";
 import { failureToConnectError } from "../../rpc/errors.ts";
 import { failure } from "../../verification/failures.ts";
 import type { Page } from "../page-handler.ts";
 import { statusJson } from "../unary/rest-status.ts";
-import { createOpenApiDocument } from "./document.ts";
 
 const CONTENT_TYPE = { "content-type": "application/json", "x-content-type-options": "nosniff" };
 
@@ -16,10 +18,10 @@ interface Rendered {
 
 /** @param version of the package */
 export function createOpenApiPage(services: readonly DescService[], version: string): Page {
-  let rendered: Rendered | undefined;
+  let rendering: Promise<Rendered> | undefined;
   return async (request) => {
     if (request.method !== "GET" && request.method !== "HEAD") return refuseVerb();
-    const { text, etag } = (rendered ??= render(services, version));
+    const { text, etag } = await (rendering ??= render(services, version));
     // May be kept, and is asked for again: another version of the service serves another document.
     const headers = { ...CONTENT_TYPE, etag, "cache-control": "no-cache" };
     if (isCurrent(request.headers.get("if-none-match"), etag)) {
@@ -29,7 +31,8 @@ export function createOpenApiPage(services: readonly DescService[], version: str
   };
 }
 
-function render(services: readonly DescService[], version: string): Rendered {
+async function render(services: readonly DescService[], version: string): Promise<Rendered> {
+  const { createOpenApiDocument } = await import("./document.ts");
   const text = JSON.stringify(createOpenApiDocument(services, version));
   return { text, etag: `"${createHash("sha256").update(text).digest("base64url")}"` };
 }
