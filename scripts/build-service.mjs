@@ -15,7 +15,7 @@ const program = bundle(["src/main.ts"], {
   splitting: true,
 });
 // Threads are started from files of their own, which lie beside their callers here too: all in one folder. They share no
-// file with the program, which would come in twice as many pieces then: a start takes 3 % longer with those.
+// file with the program, which would come in a third more pieces then: a start would take 2 % longer.
 const threads = bundle([
   "src/store/sqlite/writer-thread.ts",
   "src/store/sqlite/checkpoint-thread.ts",
