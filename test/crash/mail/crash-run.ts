@@ -193,6 +193,8 @@ class CrashRun {
   }
 
   #start(diesAt = ""): ServerProcess {
+    // Mails of killed instances are taken over when their leases are over. A lone one, on a file, need not wait for that.
+    if (isOnPostgres) this.#clockOffsetMs += CLOCK_JUMP_MS;
     const hook = (name: string) => ["--import", new URL(name, import.meta.url).href];
     return new ServerProcess({
       dataDir: this.#dataDir,
@@ -342,8 +344,6 @@ class CrashRun {
   async #liveUndisturbed(): Promise<void> {
     this.#part = new RelayPart({});
     const startedMs = thisMoment().ms;
-    // Mails of killed instances are taken over when their leases are over. A lone one, on a file, need not wait for that.
-    if (isOnPostgres) this.#clockOffsetMs += CLOCK_JUMP_MS;
     const server = this.#start();
     try {
       await server.ready();
