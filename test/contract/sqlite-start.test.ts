@@ -1,6 +1,6 @@
 // A start on a database that is as it should be writes nothing, and the writer thread comes with the first write.
 import { afterEach, expect, test } from "@jest/globals";
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { readdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bootstrap } from "../../src/access/bootstrap.ts";
 import { adoptKeyring } from "../../src/store/key-file.ts";
@@ -68,7 +68,6 @@ test("a database that is gone by the first write refuses it, and the store has f
   await startOn(path, TOKEN);
   const store = await open(path);
   for (const end of ["", "-wal", "-shm"]) renameSync(path + end, `${path}.away${end}`);
-  mkdirSync(path);
   await expect(store.setMetadata("colour", "green", "always")).rejects.toMatchObject({
     failure: { name: "STORE_UNAVAILABLE" },
   });

@@ -14,9 +14,11 @@ const WRITER_CHECKPOINT_PAGES = 4 * CHECKPOINT_PAGES + 512;
 /**
  * The writer's connection. synchronous=FULL is set explicitly: better-sqlite3 compiles SQLite with NORMAL as the default
  * for WAL, under which an acknowledged commit can be lost with the power.
+ *
+ * @param options.fileMustExist whether a file that is not there is an error rather than made. Default: it is made
  */
-export function openForWriting(path: string): Database.Database {
-  const database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+export function openForWriting(path: string, { fileMustExist = false } = {}): Database.Database {
+  const database = new Database(path, { fileMustExist, timeout: BUSY_TIMEOUT_MS });
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = FULL");
   // On macOS a sync leaves the drive's own cache alone without these; elsewhere they change nothing.

@@ -11,7 +11,8 @@ const say = (message: FromWriter) => port.postMessage(message);
 
 try {
   const { path } = workerData as { path: string };
-  const database = openForWriting(path);
+  // The main thread had it open before: if it is gone since, an empty one would pass for a first start.
+  const database = openForWriting(path, { fileMustExist: true });
   migrate(database);
   const writer = new Writer(database);
   const log = database.prepare("PRAGMA wal_checkpoint(NOOP)");
