@@ -25,15 +25,22 @@ export function renderReport(results: Results): string {
   return `${parts.join("\n\n")}\n`;
 }
 
-/** What docs/performance.md tells of a run. */
-export function renderForDocs(results: Results): string {
+/** What docs/performance.md tells of a run. @param pictures addresses relative to the page */
+export function renderForDocs(results: Results, pictures: readonly string[]): string {
   const tables = [
     ...renderCost(results),
     ...renderPostgres(results),
     ...renderMemory(results),
     ...renderMails(results),
   ].map((part) => part.replace(/^## /, "### "));
-  return [renderMachine(results), renderDemands(results), ...tables].join("\n\n");
+  return [renderMachine(results), renderDemands(results), ...pictures.map(pictureLine), ...tables].join(
+    "\n\n",
+  );
+}
+
+function pictureLine(path: string): string {
+  const name = /([^/]*)\.svg$/.exec(path)?.[1] ?? path;
+  return `![${name}, round by round](${path})`;
 }
 
 /** The table of demands alone. @param slack see `isMet` */

@@ -1,7 +1,7 @@
 /**
  * The benchmark: `npm run bench`, or `npm run bench -- calls tls` for some of its parts. bench/README.md says how to read it.
  *
- * `npm run bench -- plots [results.json]` measures nothing: it renews docs/performance.md and its pictures.
+ * `npm run bench -- plots [results.json ...]` measures nothing: it renews docs/performance.md and its pictures.
  *
  *     --rounds 7        rounds of each table, after two to warm up; at least 5 to be worth quoting
  *     --seconds 1.5     of each row in each round
@@ -44,7 +44,7 @@ const { values, positionals } = parseArgs({
   },
 });
 if (positionals[0] === "plots") {
-  for (const written of writeDocs(positionals[1])) console.log(written);
+  for (const written of writeDocs(positionals.slice(1))) console.log(written);
   process.exit();
 }
 const unknown = positionals.filter(

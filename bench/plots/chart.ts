@@ -37,6 +37,8 @@ const LINES_HEIGHT = 280;
 const LINES_LEFT = 70;
 const LINES_RIGHT = 230;
 const LABEL_DISTANCE = 15;
+const DOT_DISTANCE = 7;
+const LINE_DISTANCE = 5;
 
 const STYLE = `text{font:13px system-ui,sans-serif;fill:#1f2328}.title{font-size:16px;font-weight:600}.small{font-size:12px;fill:#59636e}
 .back{fill:#fff}.grid{stroke:#d1d9e0}.spread{stroke:#1f2328;stroke-width:1.5;fill:none}.c0{fill:#0969da;stroke:#0969da}
@@ -70,14 +72,16 @@ export function dotChart(labels: Labels, groups: readonly Group[]): string {
   const all = groups.flatMap(({ values }) => values.flatMap(({ rounds }) => rounds));
   const scale = logarithmic(Math.min(...all), Math.max(...all), LEFT, WIDTH - RIGHT);
   const rows = groups.map(({ name, values }, row) => {
-    const y = TOP + row * ROW + 15;
+    const centre = TOP + row * ROW + 15;
     const dots = values.map(({ name: kind, rounds }, index) => {
       const middle = median(rounds);
+      // Beside each other, so that spreads can be told apart.
+      const y = centre + (index - (values.length - 1) / 2) * DOT_DISTANCE;
       const tip = `<title>${escape(`${name}, ${kind}: ${short(middle)}`)}</title>`;
-      const dot = `<circle class="c${index}" cx="${pixels(scale.at(middle))}" cy="${y}" r="5">${tip}</circle>`;
-      return spread(rounds, scale, y) + dot;
+      const dot = `<circle class="c${index}" cx="${pixels(scale.at(middle))}" cy="${y}" r="4">${tip}</circle>`;
+      return spread(rounds, scale, y, `c${index} line`) + dot;
     });
-    return rowName(name, y - 15) + dots.join("");
+    return rowName(name, centre - 15) + dots.join("");
   });
   return horizontal(labels, groups.length, scale, rows, kindsOf(groups));
 }
@@ -128,13 +132,17 @@ export function lineChart(labels: Labels & { readonly yAxis: string }, lines: re
   const ticks = xs.map((at) => text(x.at(at), bottom + 20, tickText(at), "small", "middle"));
   const drawn = lines.map((line, index) => {
     const colour = `c${index % COLOURS}`;
-    const path = line.points.map((point) => `${pixels(x.at(point.x))},${pixels(y(median(point.rounds)))}`);
+    // Beside each other, so that spreads can be told apart.
+    const aside = (index - (lines.length - 1) / 2) * LINE_DISTANCE;
+    const path = line.points.map(
+      (point) => `${pixels(x.at(point.x) + aside)},${pixels(y(median(point.rounds)))}`,
+    );
     const marks = line.points.map(({ x: at, rounds }) => {
-      const [cx, cy] = [pixels(x.at(at)), pixels(y(median(rounds)))];
+      const [cx, cy] = [pixels(x.at(at) + aside), pixels(y(median(rounds)))];
       const tip = `<title>${escape(`${line.name}, ${tickText(at)}: ${short(median(rounds))}`)}</title>`;
       const least = pixels(y(Math.min(...rounds)));
       const most = pixels(y(Math.max(...rounds)));
-      return `<path class="spread" d="M${cx} ${least}V${most}"/><circle class="${colour}" cx="${cx}" cy="${cy}" r="4">${tip}</circle>`;
+      return `<path class="${colour}" d="M${cx} ${least}V${most}"/><circle class="${colour}" cx="${cx}" cy="${cy}" r="4">${tip}</circle>`;
     });
     return `<polyline class="line ${colour}" style="fill:none" points="${path.join(" ")}"/>${marks.join("")}`;
   });
@@ -219,9 +227,9 @@ function highest(groups: readonly Group[]): number {
   return Math.max(...groups.flatMap(({ values }) => values.flatMap(({ rounds }) => rounds)));
 }
 
-function spread(rounds: readonly number[], scale: Scale, y: number): string {
+function spread(rounds: readonly number[], scale: Scale, y: number, style = "spread"): string {
   const [from, to] = [pixels(scale.at(Math.min(...rounds))), pixels(scale.at(Math.max(...rounds)))];
-  return `<path class="spread" d="M${from} ${y}H${to}M${from} ${y - 4}v8M${to} ${y - 4}v8"/>`;
+  return `<path class="${style}" style="fill:none" d="M${from} ${y}H${to}M${from} ${y - 3}v6M${to} ${y - 3}v6"/>`;
 }
 
 function rowName(name: string, y: number): string {

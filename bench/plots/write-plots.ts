@@ -1,6 +1,6 @@
-/** `npm run bench -- plots [results.json]`: the pictures, and the generated tables, of docs/performance.md from a run. */
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+/** `npm run bench -- plots [results.json ...]`: the pictures, and the generated tables, of docs/performance.md from a run. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { renderForDocs } from "../report.ts";
 import type { Results } from "../results.ts";
@@ -22,19 +22,32 @@ export function writePlots(results: Results, folder: string): string[] {
   });
 }
 
-/** @param file results of a run. Default: the latest. @throws Error when there are none */
-export function writeDocs(file = latestResults()): string[] {
-  const results = JSON.parse(readFileSync(file, "utf8")) as Results;
+/**
+ * @param files results of runs; parts that several have are taken from the last. Default: the latest alone.
+ * @returns the files written
+ * @throws Error when there are no results, or the page lacks the lines between which they go
+ */
+export function writeDocs(files: readonly string[]): string[] {
+  const results = merge(files.length === 0 ? [latestResults()] : files);
   const page = readFileSync(PAGE, "utf8");
   if (!GENERATED.test(page)) throw new Error(`${PAGE} has no lines bench:begin and bench:end`);
+  rmSync(PICTURES, { recursive: true, force: true });
+  const pictures = writePlots(results, PICTURES);
+  const text = renderForDocs(
+    results,
+    pictures.map((path) => relative(dirname(PAGE), path)),
+  );
   writeFileSync(
     PAGE,
-    page.replace(
-      GENERATED,
-      (_, begin: string, end: string) => `${begin}\n\n${renderForDocs(results)}\n\n${end}`,
-    ),
+    page.replace(GENERATED, (_, begin: string, end: string) => `${begin}\n\n${text}\n\n${end}`),
   );
-  return [...writePlots(results, PICTURES), PAGE];
+  return [...pictures, PAGE];
+}
+
+function merge(files: readonly string[]): Results {
+  const all = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as Results);
+  const tables = Object.assign({}, ...all.map((results) => results.tables)) as Results["tables"];
+  return { ...(Object.assign({}, ...all) as Results), tables };
 }
 
 function latestResults(): string {
