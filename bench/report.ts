@@ -25,17 +25,31 @@ export function renderReport(results: Results): string {
   return `${parts.join("\n\n")}\n`;
 }
 
-/** What docs/performance.md tells of a run. @param pictures addresses relative to the page */
-export function renderForDocs(results: Results, pictures: readonly string[]): string {
+/**
+ * What docs/performance.md tells.
+ * @param results all parts
+ * @param runs which they are from
+ * @param pictures addresses relative to the page
+ */
+export function renderForDocs(
+  results: Results,
+  runs: readonly Results[],
+  pictures: readonly string[],
+): string {
   const tables = [
     ...renderCost(results),
     ...renderPostgres(results),
     ...renderMemory(results),
     ...renderMails(results),
   ].map((part) => part.replace(/^## /, "### "));
-  return [renderMachine(results), renderDemands(results), ...pictures.map(pictureLine), ...tables].join(
+  return [...runs.map(renderRun), renderDemands(results), ...pictures.map(pictureLine), ...tables].join(
     "\n\n",
   );
+}
+
+function renderRun(run: Results): string {
+  const { machine: _machine, options: _options, tables, ...others } = run;
+  return `Measured: ${[...Object.keys(tables), ...Object.keys(others)].join(", ")}.\n${renderMachine(run)}`;
 }
 
 function pictureLine(path: string): string {

@@ -36,7 +36,9 @@ export function plotsOf({ tables }: Results): Map<string, string> {
     );
   }
   // Results of before threads were told apart have the sum only.
-  const byThread = calls.filter(({ samples }) =>
+  // Peers, some of which take twenty times as much, would leave the rest too short to read.
+  const readable = calls.filter(({ row }) => SERVERS[row.server].kind !== "peer");
+  const byThread = readable.filter(({ samples }) =>
     samples.every((sample) => Number.isFinite(sample.workersCpuPerCall)),
   );
   if (byThread.length > 0)

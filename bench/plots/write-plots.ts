@@ -28,13 +28,17 @@ export function writePlots(results: Results, folder: string): string[] {
  * @throws Error when there are no results, or the page lacks the lines between which they go
  */
 export function writeDocs(files: readonly string[]): string[] {
-  const results = merge(files.length === 0 ? [latestResults()] : files);
+  const runs = (files.length === 0 ? [latestResults()] : files).map(
+    (file) => JSON.parse(readFileSync(file, "utf8")) as Results,
+  );
+  const results = merge(runs);
   const page = readFileSync(PAGE, "utf8");
   if (!GENERATED.test(page)) throw new Error(`${PAGE} has no lines bench:begin and bench:end`);
   rmSync(PICTURES, { recursive: true, force: true });
   const pictures = writePlots(results, PICTURES);
   const text = renderForDocs(
     results,
+    runs,
     pictures.map((path) => relative(dirname(PAGE), path)),
   );
   writeFileSync(
@@ -44,8 +48,7 @@ export function writeDocs(files: readonly string[]): string[] {
   return [...pictures, PAGE];
 }
 
-function merge(files: readonly string[]): Results {
-  const all = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as Results);
+function merge(all: readonly Results[]): Results {
   const tables = Object.assign({}, ...all.map((results) => results.tables)) as Results["tables"];
   return { ...(Object.assign({}, ...all) as Results), tables };
 }
