@@ -47,6 +47,30 @@ export function residentMegabytes(pid: number): number {
   }
 }
 
+/** Resident memory in MB, by whether a file is behind it: a program's code and mapped files, or heaps and stacks. */
+export function residentPartsMegabytes(pid: number): {
+  readonly anonymous: number;
+  readonly ofFiles: number;
+} {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const read = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1_000;
+    return { anonymous: read("RssAnon"), ofFiles: read("RssFile") + read("RssShmem") };
+  } catch {
+    return { anonymous: Number.NaN, ofFiles: Number.NaN };
+  }
+}
+
+/** Bytes that a process has had the kernel write to a disk so far: none on a file system in memory. */
+export function writtenBytes(pid: number): number {
+  try {
+    return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
+  } catch {
+    return Number.NaN;
+  }
+}
+
 /** Seconds for which these cores were busy with anything since the system started. */
 export function busySeconds(cores: readonly string[]): number {
   try {

@@ -18,9 +18,43 @@ export function renderReport(results: Results): string {
     ...renderClient(results),
     ...renderStartUp(results),
     ...renderMemory(results),
+    ...renderCost(results),
+    ...renderPostgres(results),
     ...renderMails(results),
   ];
   return `${parts.join("\n\n")}\n`;
+}
+
+/**
+ * What docs/performance.md tells.
+ * @param results all parts
+ * @param runs which they are from
+ * @param pictures addresses relative to the page
+ */
+export function renderForDocs(
+  results: Results,
+  runs: readonly Results[],
+  pictures: readonly string[],
+): string {
+  const tables = [
+    ...renderCost(results),
+    ...renderPostgres(results),
+    ...renderMemory(results),
+    ...renderMails(results),
+  ].map((part) => part.replace(/^## /, "### "));
+  return [...runs.map(renderRun), renderDemands(results), ...pictures.map(pictureLine), ...tables].join(
+    "\n\n",
+  );
+}
+
+function renderRun(run: Results): string {
+  const { machine: _machine, options: _options, tables, ...others } = run;
+  return `Measured: ${[...Object.keys(tables), ...Object.keys(others)].join(", ")}.\n${renderMachine(run)}`;
+}
+
+function pictureLine(path: string): string {
+  const name = /([^/]*)\.svg$/.exec(path)?.[1] ?? path;
+  return `![${name}, round by round](${path})`;
 }
 
 /** The table of demands alone. @param slack see `isMet` */
@@ -140,8 +174,60 @@ function renderStartUp({ startUp }: Results): string[] {
 
 function renderMemory({ memory }: Results): string[] {
   if (memory === undefined) return [];
-  const cells = memory.map(({ calls, residentMegabytes }) => [String(calls), residentMegabytes.toFixed(0)]);
-  return ["## Memory", markdownTable(["calls", "RSS MB"], cells)];
+  const cells = memory.map(({ calls, residentMegabytes, anonymousMegabytes = Number.NaN, heaps = [] }) => [
+    String(calls),
+    residentMegabytes.toFixed(0),
+    Number.isNaN(anonymousMegabytes) ? "-" : anonymousMegabytes.toFixed(0),
+    ...(["total", "young", "used", "external"] as const).map((part) =>
+      heaps.length === 0 ? "-" : heaps.map((heap) => heap[part].toFixed(0)).join(" + "),
+    ),
+  ]);
+  return [
+    "## Memory",
+    "Heaps thread by thread, the main thread first.",
+    markdownTable(
+      ["calls", "RSS MB", "of no file", "V8's heaps", "young generations", "in use", "buffers outside"],
+      cells,
+    ),
+  ];
+}
+
+function renderCost({ cost }: Results): string[] {
+  return cost === undefined
+    ? []
+    : [
+        "## Cost of a million verifications, one SendEmailCode and one VerifyEmail each",
+        renderCostTable(cost),
+      ];
+}
+
+/** Per verification in microseconds and bytes, so per million in seconds and MB. */
+export function renderCostTable(cost: NonNullable<Results["cost"]>): string {
+  const of = (read: (sample: (typeof cost)[number]) => number) => withSpread(cost.map(read));
+  return markdownTable(
+    ["per million verifications", "rounds"],
+    [
+      ["CPU seconds of the service, all threads", of((sample) => sample.cpuMicroseconds)],
+      ["MB written to disk, log lines among them", of((sample) => sample.writtenBytes)],
+      ["MB by which the database grows", of((sample) => sample.databaseBytes)],
+      ["MB of request log", of((sample) => sample.logBytes)],
+    ],
+  );
+}
+
+function renderPostgres({ postgres }: Results): string[] {
+  if (postgres === undefined) return [];
+  if ("leftOut" in postgres) return ["## PostgreSQL", `Left out: ${postgres.leftOut}.`];
+  const cells = (["sends", "verifications"] as const).map((kind) => {
+    const of = (name: "callsPerSecond" | "cpuPerCall" | "p50Ms" | "p99Ms" | "p999Ms") =>
+      withSpread(postgres[kind].map((sample) => sample[name]));
+    const call = kind === "sends" ? "SendEmailCode" : "VerifyEmail";
+    return [call, of("callsPerSecond"), of("p50Ms"), of("p99Ms"), of("p999Ms"), of("cpuPerCall")];
+  });
+  return [
+    "## PostgreSQL, gRPC, 64 in flight",
+    markdownTable(["", "calls/s", "p50 ms", "p99 ms", "p999 ms", "service's CPU us"], cells),
+  ];
 }
 
 function renderMails({ mails }: Results): string[] {

@@ -1,8 +1,10 @@
 /** What a run has measured. Parts that were not asked for, or cannot be had here, are absent. */
 import type { ClientSample } from "./client-check.ts";
+import type { CostSample } from "./cost.ts";
 import type { Machine } from "./machine.ts";
 import type { DrainResult } from "./mail-drain.ts";
 import type { MemorySample } from "./memory.ts";
+import type { PostgresResult } from "./on-postgres.ts";
 import type { RoundOptions, RowResult, Sample } from "./rounds.ts";
 import type { StartResult } from "./start-up.ts";
 
@@ -13,6 +15,8 @@ export interface Results {
   readonly client?: readonly ClientSample[] | undefined;
   readonly startUp?: StartResult | undefined;
   readonly memory?: readonly MemorySample[] | undefined;
+  readonly cost?: readonly CostSample[] | undefined;
+  readonly postgres?: PostgresResult | undefined;
   readonly mails?: DrainResult | undefined;
 }
 

@@ -1,6 +1,8 @@
 /**
  * The benchmark: `npm run bench`, or `npm run bench -- calls tls` for some of its parts. bench/README.md says how to read it.
  *
+ * `npm run bench -- plots [results.json ...]` measures nothing: it renews docs/performance.md and its pictures.
+ *
  *     --rounds 7        rounds of each table, after two to warm up; at least 5 to be worth quoting
  *     --seconds 1.5     of each row in each round
  *     --profile folder  CPU profiles of the service, one per server
@@ -12,10 +14,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Child } from "./child.ts";
 import { checkClient } from "./client-check.ts";
+import { measureCost } from "./cost.ts";
 import { describeMachine, machineName } from "./machine.ts";
 import { measureDrain } from "./mail-drain.ts";
 import { measureMemory } from "./memory.ts";
+import { measureOnPostgres } from "./on-postgres.ts";
 import { feasible } from "./prerequisites.ts";
+import { writeDocs, writePlots } from "./plots/write-plots.ts";
 import { renderReport } from "./report.ts";
 import type { Results } from "./results.ts";
 import { measureTable } from "./rounds.ts";
@@ -25,7 +30,9 @@ import { SlowSync } from "./slow-sync.ts";
 import { measureStartUp } from "./start-up.ts";
 
 const MEMORY_CALLS = 200_000;
-const PARTS = ["client", "start-up", "memory", "mails"];
+const PARTS = ["client", "start-up", "memory", "cost", "postgres", "mails"];
+const STARTS_SECONDS = 20;
+const OTHER_PART_SECONDS = 60;
 const SLOWEST_SYNC_MS = 20;
 
 const { values, positionals } = parseArgs({
@@ -36,6 +43,10 @@ const { values, positionals } = parseArgs({
     profile: { type: "string" },
   },
 });
+if (positionals[0] === "plots") {
+  for (const written of writeDocs(positionals.slice(1))) console.log(written);
+  process.exit();
+}
 const unknown = positionals.filter(
   (name) => !PARTS.includes(name) && !TABLES.some((table) => table.name === name),
 );
@@ -64,6 +75,17 @@ function write(measured: Results): void {
   writeFileSync(`${path}.md`, renderReport(measured));
 }
 
+/** Roughly, users that are in bench/.cache already taken for granted. */
+function estimateSeconds(part: string): number {
+  const turns = options.rounds + 2;
+  const table = TABLES.find(({ name }) => name === part);
+  if (table !== undefined) {
+    const filled = table.rows.filter(({ call }) => call === "verify").length;
+    return STARTS_SECONDS + turns * options.seconds * (table.rows.length + filled);
+  }
+  return part === "postgres" ? STARTS_SECONDS + turns * options.seconds * 2 : OTHER_PART_SECONDS;
+}
+
 const sink = new Child({ place: "load", file: "mail-sink.ts" });
 try {
   const { port: smtpPort } = await sink.next<{ port: number }>();
@@ -80,15 +102,23 @@ try {
     }),
     ["start-up", async () => ({ startUp: await measureStartUp(options.rounds, around) })],
     ["memory", async () => ({ memory: await measureMemory(MEMORY_CALLS, around) })],
+    ["cost", async () => ({ cost: await measureCost(options.rounds, around) })],
+    ["postgres", async () => ({ postgres: await measureOnPostgres(options, around) })],
     ["mails", async () => ({ mails: await measureDrain(options.rounds, sink, around) })],
   ];
-  for (const [name, measure] of steps) {
-    if (!isWanted(name)) continue;
+  const wanted = steps.filter(([name]) => isWanted(name));
+  for (const [index, [name, measure]] of wanted.entries()) {
+    const left = wanted.slice(index).reduce((sum, [later]) => sum + estimateSeconds(later), 0);
+    process.stderr.write(
+      `part ${index + 1} of ${wanted.length}: ${name}; about ${Math.ceil(left / 60)} min left\n`,
+    );
     results = { ...results, ...(await measure()) };
     // After each part: a later one that fails takes nothing along.
     write(results);
   }
+  const pictures = writePlots(results, path);
   console.log(renderReport(results));
+  process.stderr.write(`${pictures.length} pictures in ${path}\n`);
   process.stderr.write(`written to ${path}.md and .json\n`);
 } finally {
   await sink.stop();

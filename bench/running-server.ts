@@ -88,7 +88,7 @@ export async function startService(
   around: Surroundings,
   mails = 0,
 ): Promise<RunningServer> {
-  const { database, users, tls = false, onePerCommit = false, smtp = false } = spec;
+  const { database, users, tls = false, onePerCommit = false, reportsMemory = false, smtp = false } = spec;
   await database.fill(folder, { users, mails });
   const log = openSync(join(folder, "log"), "a");
   const child = new Child({
@@ -98,6 +98,7 @@ export async function startService(
     stderr: log,
     nodeFlags: [
       ...(onePerCommit ? ["--import", new URL("one-per-commit.mjs", import.meta.url).href] : []),
+      ...(reportsMemory ? ["--import", new URL("memory-reporter.mjs", import.meta.url).href] : []),
       ...(around.profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${around.profiles}`]),
     ],
     env: {
@@ -106,6 +107,7 @@ export async function startService(
       COUNTERSIGN_ADMIN_TOKEN: ADMIN_TOKEN,
       ...database.settings(folder),
       ...(tls && certificateIn(folder)),
+      ...(reportsMemory && { BENCH_MEMORY_FOLDER: folder }),
       ...(smtp && { COUNTERSIGN_SMTP_URL: `smtp://127.0.0.1:${around.smtpPort}` }),
       ...delayOf(spec, around),
     },

@@ -12,6 +12,8 @@ export interface ServiceSpec {
   readonly syncDelayMs?: number;
   /** See one-per-commit.mjs. */
   readonly onePerCommit?: boolean;
+  /** See memory-reporter.mjs; the reports go to the data folder. */
+  readonly reportsMemory?: boolean;
   /** Mail goes to a relay that takes everything. Default: to the dev inbox. */
   readonly smtp?: boolean;
 }
