@@ -2,7 +2,8 @@
 import Database from "better-sqlite3";
 
 export const BUSY_TIMEOUT_MS = 5_000;
-const CACHE_KIBIBYTES = 64 * 1024;
+/** More gained nothing, not with a million users either: the system keeps the file's pages as well. */
+const CACHE_KIBIBYTES = 16 * 1024;
 /** Pages of log after which a checkpoint is made beside the commits: 16 MiB. */
 export const CHECKPOINT_PAGES = 4_096;
 /**
