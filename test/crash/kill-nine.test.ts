@@ -11,7 +11,7 @@ import { Ledger, ledgerProblems } from "./ledger.ts";
 import { Random } from "../support/random.ts";
 import { databaseIn, isOnPostgres } from "../support/test-database.ts";
 import { openStoreIn } from "../support/test-store.ts";
-import { sideTableProblems } from "./side-tables.ts";
+import { moveCounters, sideTableProblems } from "./side-tables.ts";
 
 /** Another one by hand: CRASH_SEED=7 npm test -- kill-nine */
 const SEED = Number(process.env["CRASH_SEED"] ?? 1);
@@ -158,6 +158,7 @@ async function recordProblems(
   try {
     const log = await readLog(store, 1_000);
     const problems = await ledgerProblems(store, ledger, unanswered);
+    await moveCounters(store);
     return [...problems, ...(await sideTableProblems(databaseIn(dataDir), log))];
   } finally {
     await store.close();

@@ -16,7 +16,7 @@ import { ServerProcess } from "../../support/spawned-server.ts";
 import { databaseIn, isOnPostgres } from "../../support/test-database.ts";
 import { openStoreIn } from "../../support/test-store.ts";
 import { Ledger, ledgerProblems } from "../ledger.ts";
-import { sideTableProblems } from "../side-tables.ts";
+import { moveCounters, sideTableProblems } from "../side-tables.ts";
 import type { KillPoint } from "./kill-points.ts";
 import { MailCallers, userOf } from "./mail-callers.ts";
 import { judgeMails, type Judgement, type Life, type MailEvidence } from "./mail-checker.ts";
@@ -371,6 +371,7 @@ class CrashRun {
     try {
       log = await readLog(store, 1_000);
       recordProblems = await ledgerProblems(store, this.#ledger, "perhaps executed");
+      await moveCounters(store);
     } finally {
       await store.close();
     }
