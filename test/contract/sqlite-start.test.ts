@@ -73,3 +73,17 @@ test("a database that is gone by the first write refuses it, and the store has f
   });
   expect((await store.failed).message).toBe("unable to open database file");
 });
+
+test("mails that a killed process had in hand are due when the next one has the database open", async () => {
+  const path = join(folderOf(), "countersign.db");
+  const store = await open(path);
+  const world = new World(store);
+  await world.addOrganization();
+  await world.addUser("ada", { email: { address: "ada@example.com", verification: { kind: "send" } } });
+  const leaseUntilMs = world.nowMs + 3_600_000;
+  expect(await store.claimDeliveries(1, world.nowMs, leaseUntilMs)).toHaveLength(1);
+  expect(await store.nextDeliveryDueMs()).toBe(leaseUntilMs);
+  // Leases outlive their process; a dispatcher that ends in peace releases them first.
+  await store.close();
+  expect(await (await open(path)).nextDeliveryDueMs()).toBe(0);
+});

@@ -2,8 +2,8 @@
  * The main thread's side of the writer thread: a bounded queue and group commit.
  *
  * The thread starts with the first task: a service that is started on a database which it need not change does so with a
- * quarter less CPU (docs/performance.md). Only a database that is new, or of an older version, is made ready by the
- * thread before anything else, since that may take long.
+ * quarter less CPU (docs/performance.md). Only a database that is new, of an older version, or left by a process that was
+ * killed with mails in hand, is made ready by the thread before anything else.
  *
  * One batch is with the writer at a time. What arrives meanwhile, or in one turn of the event loop, travels together in
  * the next message, so that all of it shares one transaction and one sync; a lone task waits for nothing else. Without the
@@ -20,6 +20,7 @@ import type { CommitMeter } from "../../observability/meters.ts";
 import type { Commit } from "../store.ts";
 import { openForWriting } from "./connection.ts";
 import type { BatchResult, FromWriter, ToWriter, WriteResult, WriteTask } from "./messages.ts";
+import { hasLeases } from "./outbox.ts";
 import { isCurrent } from "./schema.ts";
 import { workerFile } from "../worker-file.ts";
 
@@ -238,11 +239,12 @@ export class GroupCommit {
 }
 
 /**
- * Whether the thread could take the first task at once. A write transaction, which changes nothing, tells at the start
+ * Whether the thread would do nothing but take the first task: the database is of this version, and no lease of a process
+ * that was killed keeps mails back. A write transaction, which changes nothing, tells at the start
  * that the file can be written.
  */
 function isReady(connection: Database): boolean {
-  return connection.transaction(() => isCurrent(connection)).immediate();
+  return connection.transaction(() => isCurrent(connection) && !hasLeases(connection)).immediate();
 }
 
 function startThread(path: string): Worker {

@@ -24,6 +24,13 @@ export interface TestMail {
 
 const SETTLED = "RETURNING id AS row, kind, user_id AS userId, code_id AS codeId, attempt, state, problem";
 
+/** Whether a process that was killed had mails in hand: they wait for the end of their leases until releaseAll(). */
+export function hasLeases(database: Database): boolean {
+  return database.prepare(`SELECT 1 FROM outbox WHERE ${LEASED} LIMIT 1`).get() !== undefined;
+}
+
+const LEASED = "due_at_ms > 0 AND state = 'sending'";
+
 export class Outbox {
   readonly #log: DeliveryLog;
   readonly #releaseAll: Statement;
@@ -36,9 +43,7 @@ export class Outbox {
 
   constructor(database: Database, log: DeliveryLog) {
     this.#log = log;
-    this.#releaseAll = database.prepare(
-      "UPDATE outbox SET due_at_ms = 0 WHERE due_at_ms > 0 AND state = 'sending'",
-    );
+    this.#releaseAll = database.prepare(`UPDATE outbox SET due_at_ms = 0 WHERE ${LEASED}`);
     this.#insert = database.prepare(
       `INSERT INTO outbox (delivery_id, kind, code_id, user_id, organization_id, recipient, url_template, sealed_code,
          accept_language, new_address, queued_at_ms, expires_at_ms, state, due_at_ms)
