@@ -191,7 +191,8 @@ export class ApiHandler {
   }
 
   #serveProcedure(request: NodeRequest, response: NodeResponse, exchange: Exchange, arrival: Arrival): void {
-    for (const [name, value] of Object.entries(this.#headersOf(exchange, arrival.requestId))) {
+    const format = isNativeGrpc(exchange) ? "grpc" : undefined;
+    for (const [name, value] of Object.entries(this.#headersOf(exchange, arrival.requestId, format))) {
       response.setHeader(name, value);
     }
     const resolution = this.#unary.resolve(exchange);
@@ -268,4 +269,8 @@ function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
   return "stream" in response
     ? new Http2Exchange(response.stream, request.headers)
     : new Http1Exchange(request as IncomingMessage, response);
+}
+
+function isNativeGrpc(exchange: Exchange): boolean {
+  return /^application\/grpc(?:[+;]|$)/i.test(exchange.get("content-type") ?? "");
 }
