@@ -58,9 +58,15 @@ export class PersonalAccessTokens {
   #callerOf(record: AccessTokenRecord): Principal {
     let caller = this.#callers.get(record);
     if (caller === undefined) {
-      const { organizationId, roles } = record.serviceAccount;
-      const grants = grantsOf(roles);
-      caller = { kind: "principal", userId: record.serviceAccountId, organizationId, grants };
+      const { serviceAccountId: userId, expiresAtMs, serviceAccount } = record;
+      const { organizationId, roles } = serviceAccount;
+      caller = {
+        kind: "principal",
+        userId,
+        organizationId,
+        grants: grantsOf(roles),
+        ...(expiresAtMs !== null && { credentialExpiresAtMs: expiresAtMs }),
+      };
       this.#callers.set(record, caller);
     }
     return caller;

@@ -6,9 +6,10 @@
  * place. Set again with the same hash it stays as it is, a revoked one revoked; with another hash it replaces the old one,
  * which is refused from then on.
  *
- * Whoever has an account's token is the account. So adding one takes, beside `user.write`, all that the account holds.
+ * Whoever has an account's token is the account. So adding one takes, beside `user.write`, all that the account holds; and
+ * it ends no later than the token that it is asked for with, or whoever found that one would have access without end.
  */
-import { checkPermission } from "./caller.ts";
+import { checkPermission, type Caller } from "./caller.ts";
 import {
   accept,
   advance,
@@ -20,7 +21,7 @@ import {
   type Facts,
 } from "./decider.ts";
 import type { Environment } from "./environment.ts";
-import { failure } from "./failures.ts";
+import { failure, type Failure } from "./failures.ts";
 import { accountExists, checkManaging } from "./service-account.ts";
 
 export interface AccessTokenState extends AggregateHead {
@@ -148,6 +149,8 @@ function decideAdd(
     ];
     return refuse(failure("ACCESS_TOKEN_EXPIRY_INVALID", { fields }));
   }
+  const outlives = checkOutliving(caller, expiresAtMs, nowMs);
+  if (outlives !== undefined) return refuse(outlives);
   if (state.sequence > 0)
     throw new TypeError(`the token id ${tokenId} is taken: ids of tokens are made here`);
   const end = expiresAtMs === null ? {} : { expiresAtMs };
@@ -155,6 +158,16 @@ function decideAdd(
     events: [{ type: "user.pat.added", payload: { serviceAccountId, hash, ...end } }],
     organizationId: account.organizationId,
   });
+}
+
+function checkOutliving(caller: Caller, expiresAtMs: number | null, nowMs: number): Failure | undefined {
+  const endMs = caller.kind === "principal" ? caller.credentialExpiresAtMs : undefined;
+  // A JWT may name a time beyond all that tokens here can have: then it does not end.
+  if (endMs === undefined || endMs > MAX_TIME_MS) return undefined;
+  if (expiresAtMs !== null && expiresAtMs <= endMs) return undefined;
+  const leftSeconds = Math.max(Math.floor((endMs - nowMs) / 1_000), 0);
+  const text = `The token would outlive the one that the call was made with, which ends in ${leftSeconds} s`;
+  return failure("ACCESS_TOKEN_OUTLIVES_CALLER", { text });
 }
 
 /**

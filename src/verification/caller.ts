@@ -34,6 +34,8 @@ export type Caller =
       /** The organization that the principal belongs to. */
       readonly organizationId: string;
       readonly grants: readonly Grant[];
+      /** When the token that was presented ends, milliseconds since the Unix epoch; absent: it does not. */
+      readonly credentialExpiresAtMs?: number;
     };
 
 /** What a permission is asked for: a user of an organization, or the organization as a whole. */

@@ -519,6 +519,14 @@ export const failureCatalogue = {
     remedy: "Send a time in the future, or none for a token that does not expire.",
   },
 
+  ACCESS_TOKEN_OUTLIVES_CALLER: {
+    code: "permission_denied",
+    reason: "ACCESS_TOKEN_OUTLIVES_CALLER",
+    text: "The token would outlive the one that the call was made with",
+    remedy:
+      "Send an expire_time no later than the message says, or call with a token that does not expire, or ends later.",
+  },
+
   // --- who is calling --------------------------------------------------------------------------------------------
   AUTH_HEADER_MISSING: {
     code: "unauthenticated",

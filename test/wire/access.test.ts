@@ -169,6 +169,25 @@ describe.each(clientFormats)("over %s", (_format, open) => {
     );
   });
 
+  test("a token that ends makes none that ends later, for whomever", async () => {
+    const expireTime = new Date(Date.now() + aheadMs + 60_000).toISOString();
+    const { id } = await account([here("ORG_USER_MANAGER")]);
+    const { token } = await tokenFor(id, { expireTime });
+    const other = await account();
+    const late = new Date(Date.parse(expireTime) + 1).toISOString();
+    const create = (serviceAccountId: string, change: JsonObject) =>
+      ask(token, "CreateAccessToken", { serviceAccountId, ...change });
+    for (const serviceAccountId of [id, other.id]) {
+      for (const change of [{}, { expireTime: late }]) {
+        expect(await outcome(create(serviceAccountId, change))).toBe("7 ACCESS_TOKEN_OUTLIVES_CALLER");
+      }
+      expect(await create(serviceAccountId, { expireTime })).toMatchObject({ accessToken: { expireTime } });
+    }
+    expect(await message(create(id, {}))).toMatch(
+      /^The token would outlive the one that the call was made with, which ends in [1-5]?\d s$/,
+    );
+  });
+
   test("a deactivated account is refused until it is reactivated, whatever tokens it has", async () => {
     const { id, token } = await callerWith(here("ORG_OWNER"));
     const asAdmin = (method: string) => ask(application.token, method, { serviceAccountId: id });

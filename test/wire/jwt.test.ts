@@ -7,7 +7,10 @@ import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
+import { AccessService } from "../../gen/countersign/v1/access_service_pb.ts";
 import { startTestApplication, type TestApplication } from "../support/application.ts";
+import { outcome } from "../support/json-calls.ts";
+import { openRest } from "../support/service-clients.ts";
 import { asAdmin, ask, exchange } from "../support/user-service-calls.ts";
 import { AUDIENCE, encodePart, JwtIssuer, newSigningKey, type SigningKey } from "../support/jwt-issuer.ts";
 import { refused, type Refusal } from "../support/refusals.ts";
@@ -261,6 +264,23 @@ describe("one issuer, one service", () => {
       expect(error).toBeUndefined();
       expect(at(message, "verificationCode")).toEqual(expect.any(String));
     }
+  });
+
+  test("a service account makes no access token by it that ends later", async () => {
+    const exp = Math.floor(Date.now() / 1_000) + 600;
+    const token = await issuer.token(adminId, { claims: { exp } });
+    const client = openRest(application.url, AccessService);
+    const create = (expireTime?: string) =>
+      outcome(
+        client.ask(token, "CreateAccessToken", {
+          serviceAccountId: adminId,
+          ...(expireTime !== undefined && { expireTime }),
+        }),
+      );
+    expect(await create()).toBe("7 ACCESS_TOKEN_OUTLIVES_CALLER");
+    expect(await create(new Date(exp * 1_000 + 1).toISOString())).toBe("7 ACCESS_TOKEN_OUTLIVES_CALLER");
+    expect(await create(new Date(exp * 1_000).toISOString())).toBe("ok");
+    client.close();
   });
 
   test.each(["Deactivate", "Lock"] as const)("%s ends a user's token at the next call", async (verb) => {

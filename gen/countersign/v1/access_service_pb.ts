@@ -324,7 +324,7 @@ export type CreateAccessTokenRequest = Message<"countersign.v1.CreateAccessToken
   serviceAccountId: string;
 
   /**
-   * The token works before this time. Absent: it does not expire.
+   * The token works before this time. Absent: it does not expire; only callers whose own token does not may have that.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 2;
    */
@@ -544,7 +544,8 @@ export const AccessService: GenService<{
   },
   /**
    * Makes a token for a service account and answers it: this once, as only a digest of it is kept.
-   * FAILED_PRECONDITION if the account is not active.
+   * FAILED_PRECONDITION if the account is not active, PERMISSION_DENIED if the token would end later than the one that
+   * the call is made with.
    *
    * @generated from rpc countersign.v1.AccessService.CreateAccessToken
    */

@@ -15,12 +15,9 @@ import type { JwtVerifier } from "./jwt-verifier.ts";
 
 export class JwtCallers {
   readonly #store: Pick<Store, "findUser" | "findServiceAccount">;
-  readonly #verifier: Pick<JwtVerifier, "subjectOf">;
+  readonly #verifier: Pick<JwtVerifier, "verify">;
 
-  constructor(
-    store: Pick<Store, "findUser" | "findServiceAccount">,
-    verifier: Pick<JwtVerifier, "subjectOf">,
-  ) {
+  constructor(store: Pick<Store, "findUser" | "findServiceAccount">, verifier: Pick<JwtVerifier, "verify">) {
     this.#store = store;
     this.#verifier = verifier;
   }
@@ -30,16 +27,19 @@ export class JwtCallers {
    * @throws FailureError JWT_KEYS_UNAVAILABLE
    */
   async findCaller(token: string): Promise<Caller | undefined> {
-    const subject = await this.#verifier.subjectOf(token);
-    if (subject === undefined) return undefined;
+    const verified = await this.#verifier.verify(token);
+    if (verified === undefined) return undefined;
+    const { subject, expiresAtMs: credentialExpiresAtMs } = verified;
     const account = await this.#store.findServiceAccount(subject);
     if (account !== undefined) {
       const { organizationId, roles, status } = account;
       if (status !== "active") return undefined;
-      return { kind: "principal", userId: subject, organizationId, grants: grantsOf(roles) };
+      const grants = grantsOf(roles);
+      return { kind: "principal", userId: subject, organizationId, grants, credentialExpiresAtMs };
     }
     const user = await this.#store.findUser(subject);
     if (user?.status !== "active") return undefined;
-    return { kind: "principal", userId: subject, organizationId: user.organizationId, grants: [] };
+    const { organizationId } = user;
+    return { kind: "principal", userId: subject, organizationId, grants: [], credentialExpiresAtMs };
   }
 }

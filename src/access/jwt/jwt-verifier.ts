@@ -63,8 +63,14 @@ const MAX_REMEMBERED = 10_000;
 // Media types without `application/`, whatever their case (RFC 7515 section 4.1.9).
 const ACCESS_TOKEN_TYPE = /^(?:application\/)?(?:at\+)?jwt$/i;
 
-interface Remembered {
+export interface VerifiedJwt {
+  /** Claim `sub`. */
   readonly subject: string;
+  /** Claim `exp`, in milliseconds since the Unix epoch; the token is taken a little longer, for clocks that differ. */
+  readonly expiresAtMs: number;
+}
+
+interface Remembered extends VerifiedJwt {
   /** Claims, in seconds since the Unix epoch (RFC 7519 section 2, NumericDate). */
   readonly exp: number;
   readonly nbf: number;
@@ -87,10 +93,10 @@ export class JwtVerifier {
   }
 
   /**
-   * @returns the claim `sub`; undefined when the token is not valid
+   * @returns undefined when the token is not valid
    * @throws FailureError JWT_KEYS_UNAVAILABLE when that cannot be told now
    */
-  async subjectOf(token: string): Promise<string | undefined> {
+  async verify(token: string): Promise<VerifiedJwt | undefined> {
     if (token.length > MAX_JWT_LENGTH) return undefined;
     this.#forgetWithOtherKeys();
     const digest = hash("sha256", token, "base64url");
@@ -100,10 +106,10 @@ export class JwtVerifier {
     const now = Math.floor(this.#options.nowMs() / 1_000);
     const isExpired = remembered.exp <= now - CLOCK_SKEW_S;
     if (isExpired) this.#remembered.delete(digest);
-    return isExpired || remembered.nbf > now + CLOCK_SKEW_S ? undefined : remembered.subject;
+    return isExpired || remembered.nbf > now + CLOCK_SKEW_S ? undefined : remembered;
   }
 
-  async #check(token: string, digest: string): Promise<string | undefined> {
+  async #check(token: string, digest: string): Promise<VerifiedJwt | undefined> {
     const { issuer, audiences, keys, nowMs, logger } = this.#options;
     try {
       let version = 0;
@@ -125,13 +131,11 @@ export class JwtVerifier {
       );
       const { typ } = protectedHeader;
       if (typ !== undefined && !ACCESS_TOKEN_TYPE.test(typ)) throw new Error("the type is not JWT or at+jwt");
-      const subject = subjectIn(payload);
+      const { exp = 0, nbf = -Infinity } = payload;
+      const verified = { subject: subjectIn(payload), expiresAtMs: exp * 1_000, exp, nbf };
       this.#forgetWithOtherKeys();
-      if (version === this.#version) {
-        const { exp = 0, nbf = -Infinity } = payload;
-        this.#remembered.set(digest, { subject, exp, nbf });
-      }
-      return subject;
+      if (version === this.#version) this.#remembered.set(digest, verified);
+      return verified;
     } catch (error) {
       if (error instanceof FailureError) throw error;
       logger.debug({ problem: problemOf(error) }, "a JWT was refused");

@@ -76,7 +76,10 @@ test("an expired token is none, to the millisecond", async () => {
   const endMs = world.nowMs + 1_000;
   const token = await addToken("expiring", endMs);
   world.nowMs = endMs - 1;
-  expect(await tokens.findCaller(token)).toMatchObject({ userId: "expiring" });
+  expect(await tokens.findCaller(token)).toMatchObject({
+    userId: "expiring",
+    credentialExpiresAtMs: endMs,
+  });
   world.nowMs = endMs;
   expect(await tokens.findCaller(token)).toBeUndefined();
 });

@@ -113,6 +113,22 @@ describe("accessToken.add", () => {
     expect(scenario.events).toHaveLength(outcome === null ? 1 : 0);
   });
 
+  test.each<[ends: string, expiresAtMs: number | null, outcome: unknown]>([
+    ["never", null, expect.stringMatching(/^permission_denied: .* outlive .* ends in 5 s$/)],
+    ["later", NOW + 5_001, expect.stringMatching(/^permission_denied: .* outlive /)],
+    ["at the same time", NOW + 5_000, null],
+    ["earlier", NOW + 4_999, null],
+    ["before it was asked for", NOW, "invalid_argument: The token cannot expire at that time"],
+  ])("with a token that ends, one that ends %s", (_row, expiresAtMs, outcome) => {
+    const by = { ...caller, credentialExpiresAtMs: NOW + 5_000 };
+    expect(told(given().when(add(expiresAtMs), { caller: by })).outcome).toEqual(outcome);
+  });
+
+  test("with a token that ends beyond all times, one without an end", () => {
+    const by = { ...caller, credentialExpiresAtMs: Infinity };
+    expect(told(given().when(add(), { caller: by }))).toEqual(added());
+  });
+
   test("of nobody", () => {
     expect(told(new Scenario(accessTokenDecider).when(add(), { caller }))).toEqual(only(NO_ACCOUNT));
   });

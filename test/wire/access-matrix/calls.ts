@@ -251,7 +251,8 @@ const ACCESS_CALLS: Readonly<Record<string, Call>> = {
   DeactivateServiceAccount: ofAccount(),
   ReactivateServiceAccount: ofAccount({}, "DeactivateServiceAccount"),
   DeleteServiceAccount: ofAccount(),
-  CreateAccessToken: ofAccount(),
+  // A JWT ends in an hour, so what it makes has to end before.
+  CreateAccessToken: (aim) => ofAccount({ expireTime: new Date(Date.now() + 60_000).toISOString() })(aim),
   ListAccessTokens: listTokens,
   "ListAccessTokens organization_id": ofOrganization(listTokens),
   "ListAccessTokens service_account_id": (aim) => {
