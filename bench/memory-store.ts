@@ -38,6 +38,7 @@ export function createMemoryStore(): Store {
     const facts = {
       claims: new Map<string, string>(),
       organizations: new Map<string, OrganizationSettings>(),
+      owners: new Map(),
       serviceAccounts: new Map(),
       buckets: new Map<string, BucketUse>(),
       replies: new Map(),

@@ -27,6 +27,12 @@ export interface ListAccountsFlags extends ServiceFlags {
 export interface SetRolesFlags extends ServiceFlags {
   readonly role?: readonly RoleFlag[];
   readonly none?: true;
+  readonly force?: true;
+}
+
+/** Of `account deactivate` and `account delete`. */
+export interface EndAccountFlags extends ServiceFlags {
+  readonly force?: true;
 }
 
 export type LifeCycle = "deactivate" | "reactivate" | "delete";
@@ -76,31 +82,32 @@ export function showAccount(which: string, flags: ServiceFlags): Promise<number>
 /** @returns the exit code: 0, 2 without roles, 4 when there is no such account */
 export function setAccountRoles(which: string, flags: SetRolesFlags): Promise<number> {
   return withService(flags, async ({ client }) => {
-    const { role = [], none } = flags;
+    const { role = [], none, force = false } = flags;
     if ((role.length === 0) !== (none === true)) {
       throw new CommandError("give the roles with --role, or --none for no role at all", EXIT_USAGE);
     }
     const { serviceAccountId } = await findAccount(client, which);
-    const request = { serviceAccountId, roles: [...role] };
+    const request = { serviceAccountId, roles: [...role], force };
     write((await client.access.setServiceAccountRoles(request)).serviceAccount, flags);
     return EXIT_OK;
   });
 }
 
 /** @returns the exit code: 0, 1 when its state does not allow it, 4 when there is no such account */
-export function changeAccountLife(what: LifeCycle, which: string, flags: ServiceFlags): Promise<number> {
+export function changeAccountLife(what: LifeCycle, which: string, flags: EndAccountFlags): Promise<number> {
   return withService(flags, async ({ client }) => {
     const { serviceAccountId } = await findAccount(client, which);
     const of = { serviceAccountId };
+    const { force = false } = flags;
     if (what === "delete") {
-      await client.access.deleteServiceAccount(of);
+      await client.access.deleteServiceAccount({ ...of, force });
       if (flags.json === true) writeJson({ serviceAccountId, deleted: true });
       else process.stdout.write(`deleted ${serviceAccountId}\n`);
       return EXIT_OK;
     }
     const { serviceAccount } =
       what === "deactivate"
-        ? await client.access.deactivateServiceAccount(of)
+        ? await client.access.deactivateServiceAccount({ ...of, force })
         : await client.access.reactivateServiceAccount(of);
     write(serviceAccount, flags);
     return EXIT_OK;

@@ -2,14 +2,15 @@
 import type { Command } from "commander";
 import { roleFlag } from "./access-values.ts";
 import type { CommandContext } from "./command-context.ts";
-import type { LifeCycle } from "./account-commands.ts";
+import type { EndAccountFlags, LifeCycle } from "./account-commands.ts";
 import { limitOption, runOnService } from "./service-command.ts";
-import type { ServiceFlags } from "./service-options.ts";
 
 const commands = () => import("./account-commands.ts");
 
 const ROLE_HELP =
   "a role such as ORG_USER_MANAGER (for the account's own organization), ORG_USER_MANAGER:acme or IAM_OWNER; may be given several times";
+
+const FORCE_HELP = "even of the last owner of an organization";
 
 const LIFE_CYCLE: Readonly<Record<LifeCycle, string>> = {
   deactivate: "Keep a service account from calling, whatever tokens it has.",
@@ -63,7 +64,8 @@ function defineSetRoles(account: Command, context: CommandContext): void {
     .description("Give a service account these roles in the place of all that it has.")
     .argument("<account>", "its id or username")
     .option("--role <role>", ROLE_HELP, roleFlag)
-    .option("--none", "no role at all");
+    .option("--none", "no role at all")
+    .option("--force", FORCE_HELP);
   runOnService(setRoles, context, async () => (await commands()).setAccountRoles);
 }
 
@@ -72,8 +74,9 @@ function defineLifeCycle(account: Command, what: LifeCycle, context: CommandCont
     .command(what)
     .description(LIFE_CYCLE[what])
     .argument("<account>", "its id or username");
+  if (what !== "reactivate") command.option("--force", FORCE_HELP);
   runOnService(command, context, async () => {
     const { changeAccountLife } = await commands();
-    return (which: string, flags: ServiceFlags) => changeAccountLife(what, which, flags);
+    return (which: string, flags: EndAccountFlags) => changeAccountLife(what, which, flags);
   });
 }

@@ -105,23 +105,23 @@ export function createAccessService(options: AccessServiceOptions): UnaryService
       };
     },
 
-    async setServiceAccountRoles({ serviceAccountId, roles }, call) {
+    async setServiceAccountRoles({ serviceAccountId, roles, force }, call) {
       const { organizationId } = await find(serviceAccountId);
       return run(
-        { type: "serviceAccount.setRoles", serviceAccountId, roles: rolesOf(roles, organizationId) },
+        { type: "serviceAccount.setRoles", serviceAccountId, roles: rolesOf(roles, organizationId), force },
         call,
       );
     },
 
-    deactivateServiceAccount: ({ serviceAccountId }, call) =>
-      run({ type: "serviceAccount.deactivate", serviceAccountId }, call),
+    deactivateServiceAccount: ({ serviceAccountId, force }, call) =>
+      run({ type: "serviceAccount.deactivate", serviceAccountId, force }, call),
 
     reactivateServiceAccount: ({ serviceAccountId }, call) =>
       run({ type: "serviceAccount.reactivate", serviceAccountId }, call),
 
-    async deleteServiceAccount({ serviceAccountId }, call) {
+    async deleteServiceAccount({ serviceAccountId, force }, call) {
       const env = environments.plain(call.caller, call);
-      await store.execute({ type: "serviceAccount.remove", serviceAccountId }, env);
+      await store.execute({ type: "serviceAccount.remove", serviceAccountId, force }, env);
       return {};
     },
 

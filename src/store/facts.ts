@@ -18,6 +18,8 @@ export interface FactSource {
   claimHolder(claim: ClaimKey): string | undefined;
   organization(organizationId: string): OrganizationState | undefined;
   serviceAccount(serviceAccountId: string): ServiceAccountState | undefined;
+  /** Ids of its active owners; of those who own all organizations for "". */
+  owners(organizationId: string): readonly string[];
   isSuppressed(suppression: SuppressionKey): boolean;
   /** @returns undefined for one that is over, too */
   reply(scope: string, nowMs: number): KeptReply | undefined;
@@ -30,6 +32,7 @@ export function gatherFacts(keys: readonly FactKey[], source: FactSource, nowMs:
   const claims = new Map<string, string>();
   const organizations = new Map<string, OrganizationSettings>();
   const serviceAccounts = new Map<string, ServiceAccountState>();
+  const owners = new Map<string, readonly string[]>();
   const buckets = new Map<string, BucketUse>();
   const suppressions = new Set<string>();
   const replies = new Map<string, KeptReply>();
@@ -44,6 +47,9 @@ export function gatherFacts(keys: readonly FactKey[], source: FactSource, nowMs:
       case "serviceAccount":
         put(serviceAccounts, key.serviceAccountId, source.serviceAccount(key.serviceAccountId));
         break;
+      case "owners":
+        owners.set(key.organizationId, source.owners(key.organizationId));
+        break;
       case "suppression":
         if (source.isSuppressed(key.suppression)) suppressions.add(suppressionText(key.suppression));
         break;
@@ -55,7 +61,7 @@ export function gatherFacts(keys: readonly FactKey[], source: FactSource, nowMs:
         break;
     }
   }
-  return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
+  return { claims, organizations, serviceAccounts, owners, buckets, suppressions, replies };
 }
 
 function put<Value>(facts: Map<string, Value>, key: string, value: Value | undefined): void {

@@ -50,6 +50,7 @@ export type FactKey =
   | { readonly kind: "claim"; readonly claim: ClaimKey }
   | { readonly kind: "organization"; readonly organizationId: string }
   | { readonly kind: "serviceAccount"; readonly serviceAccountId: string }
+  | { readonly kind: "owners"; readonly organizationId: string }
   | { readonly kind: "bucket"; readonly bucket: string }
   | { readonly kind: "suppression"; readonly suppression: SuppressionKey }
   | { readonly kind: "reply"; readonly scope: string };
@@ -67,6 +68,8 @@ export interface Facts {
   readonly organizations: ReadonlyMap<string, OrganizationSettings>;
   /** The service accounts asked for that there are or were. */
   readonly serviceAccounts: ReadonlyMap<string, ServiceAccountState>;
+  /** Ids of the active owners of the organizations asked for; those who own all stand under "", see last-owner.ts. */
+  readonly owners: ReadonlyMap<string, readonly string[]>;
   /** The buckets asked for, but for those that never were or are over. */
   readonly buckets: ReadonlyMap<string, BucketUse>;
   /** The addresses asked for that take no mail, by `suppressionText`. */

@@ -494,6 +494,13 @@ export const failureCatalogue = {
     text: "A service account cannot change its own roles, or end itself",
     remedy: "Have another account do it, so that one is left that can undo it.",
   },
+  LAST_OWNER: {
+    code: "failed_precondition",
+    reason: "LAST_OWNER",
+    text: "The account is the last active owner",
+    remedy:
+      "Give the role to another active account first. The last ORG_OWNER of an organization can be ended with `force` (`--force` of the commands) too: owners of all organizations still manage it. The last IAM_OWNER cannot.",
+  },
   ROLES_INVALID: {
     code: "invalid_argument",
     reason: "ROLES_INVALID",

@@ -5,7 +5,8 @@
  * never again: its id is not given out once more, its username is.
  *
  * Who acts on an account needs the permission in its organization, and has to hold all that the account holds (see
- * roles.ts). Nobody changes their own roles, deactivates or removes themselves: so whoever does it is left to undo it.
+ * roles.ts). Nobody changes their own roles, deactivates or removes themselves: so whoever does it is left to undo it. And
+ * the last owner stays (see last-owner.ts).
  */
 import { checkPermission, type Caller, type Permission } from "./caller.ts";
 import {
@@ -23,6 +24,7 @@ import {
 } from "./decider.ts";
 import type { Environment } from "./environment.ts";
 import { failure, type Failure } from "./failures.ts";
+import { checkLeavingOwner, ownersToCount } from "./last-owner.ts";
 import { nameProblem } from "./organization-settings.ts";
 import { checkGivingRoles, checkHoldingRoles, rolesProblem, type RoleGrant } from "./roles.ts";
 import { subjectClaim, usernameClaim } from "./user/needs.ts";
@@ -49,9 +51,16 @@ export type ServiceAccountCommand =
       readonly type: "serviceAccount.setRoles";
       readonly serviceAccountId: string;
       readonly roles: readonly RoleGrant[];
+      /** Even of the last owner of an organization. Default: false, as below. */
+      readonly force?: boolean;
     }
   | {
-      readonly type: "serviceAccount.deactivate" | "serviceAccount.reactivate" | "serviceAccount.remove";
+      readonly type: "serviceAccount.deactivate" | "serviceAccount.remove";
+      readonly serviceAccountId: string;
+      readonly force?: boolean;
+    }
+  | {
+      readonly type: "serviceAccount.reactivate";
       readonly serviceAccountId: string;
     };
 
@@ -90,7 +99,7 @@ export const serviceAccountDecider: Decider<
 > = {
   initial: UNKNOWN_SERVICE_ACCOUNT,
   evolve: (state, event, place) => ({ ...state, ...change(event), ...advance(state, place) }),
-  needs(_state, command): readonly FactKey[] {
+  needs(state, command): readonly FactKey[] {
     switch (command.type) {
       case "serviceAccount.add":
         return [
@@ -100,9 +109,11 @@ export const serviceAccountDecider: Decider<
           ...organizationsOf(command.roles),
         ];
       case "serviceAccount.setRoles":
-        return organizationsOf(command.roles);
-      default:
+        return [...organizationsOf(command.roles), ...ownersToCount(state, command.roles)];
+      case "serviceAccount.reactivate":
         return [];
+      default:
+        return ownersToCount(state, []);
     }
   },
   decide(state, facts, command, env) {
@@ -112,7 +123,7 @@ export const serviceAccountDecider: Decider<
       case "serviceAccount.setRoles":
         return decideSetRoles(state, facts, command, env);
       default:
-        return decideLifeCycle(state, command, env);
+        return decideLifeCycle(state, facts, command, env);
     }
   },
 };
@@ -178,7 +189,7 @@ function decideAdd(
 function decideSetRoles(
   state: ServiceAccountState,
   facts: Facts,
-  { serviceAccountId, roles }: Of<"serviceAccount.setRoles">,
+  { serviceAccountId, roles, force: isForced = false }: Of<"serviceAccount.setRoles">,
   { caller }: Environment,
 ): ServiceAccountDecision {
   if (!accountExists(state)) return refuse(failure("SERVICE_ACCOUNT_NOT_FOUND"));
@@ -191,6 +202,8 @@ function decideSetRoles(
   const wrong = checkNewRoles(caller, roles, facts);
   if (wrong !== undefined) return refuse(wrong);
   if (sameRoles(roles, state.roles)) return accept(null);
+  const last = checkLeavingOwner(serviceAccountId, state, roles, facts, { caller, isForced });
+  if (last !== undefined) return refuse(last);
   return accept(null, { events: [{ type: "user.machine.roles.changed", payload: { roles } }] });
 }
 
@@ -217,15 +230,22 @@ const LIFE_CYCLE = {
 
 function decideLifeCycle(
   state: ServiceAccountState,
-  { type, serviceAccountId }: Of<keyof typeof LIFE_CYCLE>,
+  facts: Facts,
+  command: Of<keyof typeof LIFE_CYCLE>,
   { caller }: Environment,
 ): ServiceAccountDecision {
   if (!accountExists(state)) return refuse(failure("SERVICE_ACCOUNT_NOT_FOUND"));
+  const { type, serviceAccountId } = command;
   const { permission, status, otherwise, event } = LIFE_CYCLE[type];
   const denied = checkManaging(caller, permission, state);
   if (denied !== undefined) return refuse(denied);
   if (isCaller(caller, serviceAccountId)) return refuse(failure("SERVICE_ACCOUNT_IS_CALLER"));
   if (status !== undefined && state.status !== status) return refuse(failure(otherwise));
+  if (command.type !== "serviceAccount.reactivate") {
+    const isForced = command.force ?? false;
+    const last = checkLeavingOwner(serviceAccountId, state, [], facts, { caller, isForced });
+    if (last !== undefined) return refuse(last);
+  }
   const claims: ClaimChange[] =
     type === "serviceAccount.remove" ? [{ action: "release", ...usernameClaim(state.username) }] : [];
   return accept(null, { events: [{ type: event, payload: {} }], claims });

@@ -153,6 +153,21 @@ test("an account, its roles and its tokens", async () => {
   expect(await run("account", "show", "billing")).toMatchObject({ code: 4 });
 });
 
+test("the last owner of an organization stays, but for --force", async () => {
+  await run("org", "create", "Gamma", "--organization-id", "gamma");
+  await run("account", "create", "gamma-owner", "--organization", "gamma", "--role", "ORG_OWNER");
+  for (const args of [["deactivate"], ["set-roles", "--none"], ["delete"]]) {
+    const [command = "", ...flags] = args;
+    const refused = await run("account", command, "gamma-owner", ...flags);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/last active one .* set force/) });
+  }
+  expect(await run("account", "deactivate", "gamma-owner", "--force")).toMatchObject({ code: 0 });
+  expect(await run("account", "reactivate", "gamma-owner")).toMatchObject({ code: 0 });
+  expect(await run("account", "set-roles", "gamma-owner", "--none", "--force")).toMatchObject({ code: 0 });
+  expect(await run("account", "set-roles", "gamma-owner", "--role", "ORG_OWNER")).toMatchObject({ code: 0 });
+  expect(await run("account", "delete", "gamma-owner", "--force")).toMatchObject({ code: 0 });
+});
+
 test("nobody gives more than they have", async () => {
   await run("account", "create", "owner", "--role", "ORG_OWNER");
   const owner = (await run("token", "create", "owner", "--token-only")).stdout.trim();

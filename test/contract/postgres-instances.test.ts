@@ -4,9 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PostgresStoreOptions } from "../../src/store/postgres/options.ts";
 import { PostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import type { Commit, RecordedEvent } from "../../src/store/store.ts";
+import { grantsOf } from "../../src/verification/roles.ts";
 import { TestPostgres } from "../support/postgres-server.ts";
 import { eventsOf, historyProblems, readLog } from "./history-checker.ts";
-import { outcomes, same, times, World } from "./world.ts";
+import { ORGANIZATION, outcomes, same, times, World } from "./world.ts";
 
 jest.setTimeout(60_000);
 
@@ -89,6 +90,32 @@ describe("commands", () => {
       expect({ refusals, errors }).toEqual({ refusals: [], errors: [] });
     }
     expect(await historyProblems(b.store)).toEqual([]);
+  });
+
+  test("two owners who end each other by two instances: one is left", async () => {
+    const [a, b] = (await openInstances(2)) as [World, World];
+    const remove = (world: World, serviceAccountId: string, userId: string) =>
+      world.store.execute(
+        { type: "serviceAccount.remove", serviceAccountId },
+        world.plain({
+          kind: "principal",
+          userId,
+          organizationId: ORGANIZATION,
+          grants: grantsOf([{ role: "IAM_OWNER" }, { role: "ORG_OWNER", organizationId: ORGANIZATION }]),
+        }),
+      );
+    for (let round = 0; round < 20; round++) {
+      const [one, other] = [`one-${round}`, `other-${round}`];
+      await Promise.all([a.addServiceAccount(one), b.addServiceAccount(other)]);
+      const { answers, refusals, errors } = await outcomes([remove(a, one, other), remove(b, other, one)]);
+      expect({ answers, refusals, errors }).toEqual({
+        answers: [null],
+        refusals: ["LAST_OWNER"],
+        errors: [],
+      });
+      const left = (await a.store.findServiceAccount(one))?.status === "active" ? one : other;
+      await a.store.execute({ type: "serviceAccount.remove", serviceAccountId: left }, a.plain());
+    }
   });
 
   test("one name, one id, one code, one budget of tries, whoever asks", async () => {

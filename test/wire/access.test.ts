@@ -116,7 +116,8 @@ describe.each(clientFormats)("over %s", (_format, open) => {
       ],
     });
     expect(JSON.stringify(listed)).not.toContain(token.slice(3));
-    expect(await ask(application.token, "DeleteServiceAccount", { serviceAccountId: id })).toEqual({});
+    const last = { serviceAccountId: id, force: true };
+    expect(await ask(application.token, "DeleteServiceAccount", last)).toEqual({});
     expect(await ping(token)).toBe(UNAUTHENTICATED);
     expect(await outcome(ask(application.token, "GetServiceAccount", { serviceAccountId: id }))).toBe(
       "5 SERVICE_ACCOUNT_NOT_FOUND",
@@ -189,7 +190,7 @@ describe.each(clientFormats)("over %s", (_format, open) => {
   });
 
   test("a deactivated account is refused until it is reactivated, whatever tokens it has", async () => {
-    const { id, token } = await callerWith(here("ORG_OWNER"));
+    const { id, token } = await callerWith(here("ORG_USER_MANAGER"));
     const asAdmin = (method: string) => ask(application.token, method, { serviceAccountId: id });
     expect(await asAdmin("DeactivateServiceAccount")).toMatchObject({
       serviceAccount: { state: "SERVICE_ACCOUNT_STATE_INACTIVE" },
@@ -202,7 +203,7 @@ describe.each(clientFormats)("over %s", (_format, open) => {
   });
 
   test("other roles count from the next call on", async () => {
-    const { id, token } = await callerWith(here("ORG_OWNER"));
+    const { id, token } = await callerWith(here("ORG_USER_MANAGER"));
     const list = () => outcome(ask(token, "ListServiceAccounts", {}));
     expect(await list()).toBe("ok");
     await ask(application.token, "SetServiceAccountRoles", { serviceAccountId: id, roles: [] });
@@ -352,6 +353,36 @@ describe.each(clientFormats)("over %s", (_format, open) => {
       expect([row, await outcome(ask(token, method, request))]).toEqual([row, answer]);
     }
     for (const { token } of [admin, owner, manager]) expect(await ping(token)).toBe("ok");
+  });
+
+  test("the last owner of an organization stays, unless the call is forced", async () => {
+    names += 1;
+    const organizationId = `owned-${names}`;
+    await opened(openGrpc(application.url, OrganizationService))(application.token, "CreateOrganization", {
+      organizationId,
+      name: organizationId,
+    });
+    const roles = [{ role: "ORG_OWNER", organizationId }];
+    const { id: serviceAccountId } = await account(roles, { organizationId });
+    const asAdmin = (method: string, change: JsonObject = {}) =>
+      ask(application.token, method, { serviceAccountId, ...change });
+    const endings: [method: string, change: JsonObject][] = [
+      ["SetServiceAccountRoles", { roles: [] }],
+      ["DeactivateServiceAccount", {}],
+      ["DeleteServiceAccount", {}],
+    ];
+    for (const [method, change] of endings) {
+      expect([method, await outcome(asAdmin(method, change))]).toEqual([method, "9 LAST_OWNER"]);
+      expect(await message(asAdmin(method, change))).toMatch(/give the role to another .*, or set force$/);
+    }
+    expect(await asAdmin("GetServiceAccount")).toMatchObject({
+      serviceAccount: { roles, state: "SERVICE_ACCOUNT_STATE_ACTIVE" },
+    });
+    await asAdmin("DeactivateServiceAccount", { force: true });
+    await asAdmin("ReactivateServiceAccount");
+    await asAdmin("SetServiceAccountRoles", { roles: [], force: true });
+    await asAdmin("SetServiceAccountRoles", { roles });
+    await asAdmin("DeleteServiceAccount", { force: true });
   });
 
   test("an owner of one organization has nothing in another", async () => {

@@ -2,7 +2,8 @@
  * The rows outside the aggregates that rules look at, as a transaction found them and as its decisions leave them.
  *
  * Buckets and kept answers are locked when they are loaded, so that what was decided on is still so at the commit; and
- * service accounts against changes, so that none gets a token while another instance removes it. Claims are not locked: a
+ * service accounts against changes, so that none gets a token while another instance removes it. Who counts owners holds a
+ * lock on that, or two instances could end two owners, each with a look at the other. Claims are not locked: a
  * claim that was free and is taken by two has a unique key that refuses the second. Neither are organizations, which never
  * go, and which every call to add a user looks at.
  */
@@ -19,6 +20,7 @@ import {
   type ReplyToKeep,
 } from "../../verification/decider.ts";
 import type { OrganizationState } from "../../verification/organization.ts";
+import { isActiveOwner } from "../../verification/last-owner.ts";
 import type { ServiceAccountState } from "../../verification/service-account.ts";
 import { addressKey, suppressionText, type SuppressionKey } from "../../verification/suppression.ts";
 import type { Details } from "../../verification/user/commands.ts";
@@ -67,6 +69,16 @@ const SELECT_SERVICE_ACCOUNTS: Statement = {
   text: `SELECT id, state FROM aggregates WHERE type = 'service_account' AND id = ANY($1)
     ORDER BY id FOR SHARE`,
 };
+/** Any number will do that nobody else on the database locks; see schema.ts for the other one. */
+const OWNERS_LOCK = 6_720_412_816;
+const LOCK_OWNERS: Statement = {
+  name: "lock_owners",
+  text: `SELECT pg_advisory_xact_lock(${OWNERS_LOCK})`,
+};
+const SELECT_POSSIBLE_OWNERS: Statement = {
+  name: "select_possible_owners",
+  text: `SELECT id, state FROM aggregates WHERE type = 'service_account' AND state LIKE '%_OWNER"%'`,
+};
 const SELECT_SUPPRESSIONS: Statement = {
   name: "select_suppressions",
   text: `SELECT s.organization_id AS "organizationId", s.address_key AS "addressKey" FROM suppressions s
@@ -111,6 +123,8 @@ export class FactTable implements FactSource {
   readonly #claims = new Map<string, Entry<string> & { readonly key: ClaimKey }>();
   readonly #organizations = new Map<string, OrganizationState | undefined>();
   readonly #serviceAccounts = new Map<string, ServiceAccountState | undefined>();
+  /** By organization. Those that became owners in this very transaction are not among them. */
+  readonly #owners = new Map<string, readonly string[]>();
   readonly #suppressions = new Map<string, boolean>();
   readonly #replies = new Map<string, Entry<Kept>>();
 
@@ -139,6 +153,7 @@ export class FactTable implements FactSource {
       this.#loadClaims(missing.claims),
       this.#loadAggregates(SELECT_ORGANIZATIONS, missing.organizations, this.#organizations),
       this.#loadAggregates(SELECT_SERVICE_ACCOUNTS, missing.serviceAccounts, this.#serviceAccounts),
+      this.#loadOwners(missing.owners),
       this.#loadSuppressions(missing.suppressions),
     ]);
   }
@@ -160,6 +175,14 @@ export class FactTable implements FactSource {
     return (
       this.#findLoaded("service_account", serviceAccountId) ?? this.#serviceAccounts.get(serviceAccountId)
     );
+  }
+
+  /** Without those that the commands before have ended. */
+  owners(organizationId: string): readonly string[] {
+    return (this.#owners.get(organizationId) ?? []).filter((id) => {
+      const account = this.#findLoaded("service_account", id);
+      return account === undefined || isActiveOwner(account, organizationId);
+    });
   }
 
   isSuppressed(suppression: SuppressionKey): boolean {
@@ -228,6 +251,8 @@ export class FactTable implements FactSource {
         return this.#organizations.has(key.organizationId);
       case "serviceAccount":
         return this.#serviceAccounts.has(key.serviceAccountId);
+      case "owners":
+        return this.#owners.has(key.organizationId);
       case "suppression":
         return this.#suppressions.has(suppressionText(key.suppression));
       case "reply":
@@ -249,6 +274,9 @@ export class FactTable implements FactSource {
         return;
       case "serviceAccount":
         this.#serviceAccounts.set(key.serviceAccountId, undefined);
+        return;
+      case "owners":
+        this.#owners.set(key.organizationId, []);
         return;
       case "suppression":
         this.#suppressions.set(suppressionText(key.suppression), false);
@@ -300,6 +328,21 @@ export class FactTable implements FactSource {
     const { rows } = await this.#transaction.query<{ id: string; state: string }>(statement, [[...ids]]);
     const found = new Map(rows.map(({ id, state }) => [id, JSON.parse(state) as State]));
     for (const id of ids) into.set(id, found.get(id));
+  }
+
+  /** In two steps: the second sees what those committed who had the lock before. */
+  async #loadOwners(organizationIds: ReadonlySet<string>): Promise<void> {
+    if (organizationIds.size === 0) return;
+    await this.#transaction.query(LOCK_OWNERS);
+    const { rows } = await this.#transaction.query<{ id: string; state: string }>(SELECT_POSSIBLE_OWNERS);
+    const accounts = rows.map(({ id, state }) => ({ id, state: JSON.parse(state) as ServiceAccountState }));
+    for (const organizationId of organizationIds) {
+      const owners = accounts.filter(({ state }) => isActiveOwner(state, organizationId));
+      this.#owners.set(
+        organizationId,
+        owners.map(({ id }) => id),
+      );
+    }
   }
 
   async #loadSuppressions(
@@ -365,6 +408,7 @@ function textOf(key: FactKey): string {
     case "claim":
       return claimText(key.claim);
     case "organization":
+    case "owners":
       return key.organizationId;
     case "serviceAccount":
       return key.serviceAccountId;
@@ -383,6 +427,7 @@ class Missing {
   readonly claims = new Map<string, ClaimKey>();
   readonly organizations = new Set<string>();
   readonly serviceAccounts = new Set<string>();
+  readonly owners = new Set<string>();
   readonly suppressions = new Map<string, { readonly organization: string; readonly address: string }>();
 
   add(key: FactKey): void {
@@ -395,6 +440,9 @@ class Missing {
         return;
       case "serviceAccount":
         this.serviceAccounts.add(key.serviceAccountId);
+        return;
+      case "owners":
+        this.owners.add(key.organizationId);
         return;
       case "suppression": {
         const { organizationId, address } = key.suppression;

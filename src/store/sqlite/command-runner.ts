@@ -83,6 +83,7 @@ function factsIn({ events, claims, buckets, replies, suppressions }: CommandTabl
     claimHolder: (claim) => claims.holderOf(claim),
     organization: (id) => events.stateOf("organization", id),
     serviceAccount: (id) => events.stateOf("service_account", id),
+    owners: (organizationId) => events.ownersOf(organizationId),
     isSuppressed: (suppression) => suppressions.has(suppression),
     reply: (scope, nowMs) => replies.find(scope, nowMs),
     bucket: (bucket, nowMs) => buckets.find(bucket, nowMs),

@@ -2,6 +2,8 @@
 import type { Database, Statement } from "better-sqlite3";
 import type { AggregateId, AggregateStates, AggregateType } from "../../verification/aggregates.ts";
 import type { AggregateHead } from "../../verification/decider.ts";
+import { isActiveOwner } from "../../verification/last-owner.ts";
+import type { ServiceAccountState } from "../../verification/service-account.ts";
 import type { Recording } from "../recording.ts";
 
 /** An aggregate that has events. */
@@ -46,6 +48,14 @@ export class EventLog {
     return this.find({ type, id })?.state as AggregateStates[Type] | undefined;
   }
 
+  /** Ids of the active owners of an organization, or of all for "". All accounts are looked at, so this is for seldom. */
+  ownersOf(organizationId: string): readonly string[] {
+    const rows = this.#statements.selectPossibleOwners.all() as { id: string; state: string }[];
+    return rows
+      .filter(({ state }) => isActiveOwner(JSON.parse(state) as ServiceAccountState, organizationId))
+      .map(({ id }) => id);
+  }
+
   /**
    * @param before undefined for an aggregate without events
    * @param recording with an event at least
@@ -79,11 +89,17 @@ export class EventLog {
 
 function prepare(
   database: Database,
-): Record<"lastPosition" | "select" | "insert" | "update" | "insertEvent", Statement> {
+): Record<
+  "lastPosition" | "select" | "selectPossibleOwners" | "insert" | "update" | "insertEvent",
+  Statement
+> {
   const sql = (text: string) => database.prepare(text);
   return {
     lastPosition: sql("SELECT coalesce(max(position), 0) FROM events").pluck(),
     select: sql("SELECT row, position, state FROM aggregates WHERE type = ? AND id = ?"),
+    selectPossibleOwners: sql(
+      "SELECT id, state FROM aggregates WHERE type = 'service_account' AND state LIKE '%_OWNER\"%'",
+    ),
     insert: sql("INSERT INTO aggregates (type, id, position, state) VALUES (?, ?, ?, ?)"),
     update: sql("UPDATE aggregates SET position = ?, state = ? WHERE row = ?"),
     insertEvent: sql(

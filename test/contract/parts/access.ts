@@ -3,10 +3,10 @@ import { describe, expect, test } from "@jest/globals";
 import type { Command } from "../../../src/verification/aggregates.ts";
 import type { Caller } from "../../../src/verification/caller.ts";
 import { DEFAULT_ORGANIZATION_SETTINGS } from "../../../src/verification/organization-settings.ts";
-import { grantsOf } from "../../../src/verification/roles.ts";
+import { grantsOf, type RoleGrant } from "../../../src/verification/roles.ts";
 import { eventsOf } from "../history-checker.ts";
 import type { OpenedWorld, OpenWorld } from "../store-contract.ts";
-import { ORGANIZATION, refusal, times } from "../world.ts";
+import { ORGANIZATION, outcomes, refusal, times } from "../world.ts";
 
 const PAGE = { limit: 1_000, timeoutMs: 10_000 };
 
@@ -91,6 +91,54 @@ export function accessContract(open: OpenWorld): void {
     };
     expect(await refusal(run(world, command, owner))).toMatchObject({ name: "ROLES_EXCEED_CALLER" });
     expect(await world.store.findAccessToken("h1")).toBeUndefined();
+  });
+
+  describe("the last owner", () => {
+    const as = (userId: string, ...roles: readonly RoleGrant[]): Caller => ({
+      kind: "principal",
+      userId,
+      organizationId: ORGANIZATION,
+      grants: grantsOf(roles),
+    });
+    const ownerOfAll = (userId: string) => as(userId, { role: "IAM_OWNER" });
+    const addAccount = (world: OpenedWorld, serviceAccountId: string, ...roles: readonly RoleGrant[]) =>
+      run(world, {
+        type: "serviceAccount.add",
+        serviceAccountId,
+        organizationId: ORGANIZATION,
+        username: `Name "IAM_OWNER" of ${serviceAccountId}`,
+        roles,
+      });
+    const OWNER: RoleGrant = { role: "ORG_OWNER", organizationId: ORGANIZATION };
+
+    test("of an organization is known, among those of others, inactive ones and viewers", async () => {
+      const world = await open();
+      await world.addOrganization("org-2");
+      await addAccount(world, "a", OWNER);
+      await addAccount(world, "b", { role: "ORG_OWNER", organizationId: "org-2" }, { role: "IAM_OWNER" });
+      await addAccount(world, "c", { role: "ORG_OWNER_VIEWER", organizationId: ORGANIZATION });
+      await addAccount(world, "d", OWNER);
+      const deactivate = (serviceAccountId: string) =>
+        run(world, { type: "serviceAccount.deactivate", serviceAccountId }, ownerOfAll("b"));
+      await deactivate("d");
+      expect(await refusal(deactivate("a"))).toMatchObject({ name: "LAST_OWNER" });
+      await run(world, { type: "serviceAccount.reactivate", serviceAccountId: "d" }, ownerOfAll("b"));
+      await deactivate("a");
+      expect(await refusal(deactivate("d"))).toMatchObject({ name: "LAST_OWNER" });
+    });
+
+    test("two who end each other at once leave one", async () => {
+      for (const end of ["serviceAccount.remove", "serviceAccount.deactivate"] as const) {
+        const world = await open();
+        await addAccount(world, "a", { role: "IAM_OWNER" });
+        await addAccount(world, "b", { role: "IAM_OWNER" });
+        const { answers, refusals } = await outcomes([
+          run(world, { type: end, serviceAccountId: "a" }, ownerOfAll("b")),
+          run(world, { type: end, serviceAccountId: "b" }, ownerOfAll("a")),
+        ]);
+        expect([answers, refusals]).toEqual([[null], ["LAST_OWNER"]]);
+      }
+    });
   });
 
   test("a revoked token is found as such, and stays so", async () => {

@@ -89,6 +89,8 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
     [OTHER_ORG, DEFAULT_ORGANIZATION_SETTINGS],
   ]);
   readonly serviceAccounts = new Map<string, ServiceAccountState>();
+  /** By organization, "" for all; where nothing is set, there is one whom no test is about. */
+  readonly owners = new Map<string, readonly string[]>();
   readonly claims = new Map<string, string>();
   readonly buckets = new Map<string, BucketUse>();
   /** By `suppressionText`. */
@@ -161,6 +163,7 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
     const claims = new Map<string, string>();
     const organizations = new Map<string, OrganizationSettings>();
     const serviceAccounts = new Map<string, ServiceAccountState>();
+    const owners = new Map<string, readonly string[]>();
     const buckets = new Map<string, BucketUse>();
     const suppressions = new Set<string>();
     const replies = new Map<string, KeptReply>();
@@ -174,6 +177,8 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
       } else if (key.kind === "serviceAccount") {
         const account = this.serviceAccounts.get(key.serviceAccountId);
         if (account !== undefined) serviceAccounts.set(key.serviceAccountId, account);
+      } else if (key.kind === "owners") {
+        owners.set(key.organizationId, this.owners.get(key.organizationId) ?? ["another-owner"]);
       } else if (key.kind === "reply") {
         const row = this.replies.get(key.scope);
         if (row !== undefined && row.expiresAtMs > nowMs) replies.set(key.scope, row);
@@ -186,7 +191,7 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
         if (holder !== undefined) claims.set(text, holder);
       }
     }
-    return { claims, organizations, serviceAccounts, buckets, suppressions, replies };
+    return { claims, organizations, serviceAccounts, owners, buckets, suppressions, replies };
   }
 }
 

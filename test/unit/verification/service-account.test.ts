@@ -272,6 +272,61 @@ describe("the life of an account", () => {
   });
 });
 
+describe("the last owner", () => {
+  const LAST_HERE = `failed_precondition: The account is the last active one with the role ORG_OWNER for the organization ${ORG}: give the role to another account first, or set force`;
+  const LAST_OF_ALL =
+    "failed_precondition: The account is the last active one with the role IAM_OWNER: give the role to another account first";
+  const DEMOTE = setRoles(MANAGER_HERE);
+  const ENDINGS = [DEMOTE, lifeCycle("deactivate"), lifeCycle("remove")] as const;
+
+  /** @param owners of ORG and of all organizations, beside those that no test is about elsewhere */
+  function owned(roles: readonly RoleGrant[], owners: readonly string[]): Account {
+    const scenario = given(...roles);
+    for (const organizationId of [ORG, ""]) scenario.owners.set(organizationId, owners);
+    return scenario;
+  }
+
+  describe.each(ENDINGS)("$type", (command) => {
+    test.each<[string, readonly RoleGrant[], readonly string[], string | null, string | null]>([
+      ["of an organization", [OWNER_HERE], ["sa1"], LAST_HERE, null],
+      ["of two organizations, of one the last", [OWNER_THERE, OWNER_HERE], ["sa1"], LAST_HERE, null],
+      ["of all", [IAM_OWNER], ["sa1"], LAST_OF_ALL, LAST_OF_ALL],
+      ["of both", [OWNER_HERE, IAM_OWNER], ["sa1"], LAST_HERE, LAST_OF_ALL],
+      ["one of two", [OWNER_HERE, IAM_OWNER], ["sa1", "sa2"], null, null],
+      ["not an owner", [VIEWER_HERE, { role: "IAM_ORG_MANAGER" }], [], null, null],
+    ])("%s", (_row, roles, owners, outcome, forced) => {
+      const end = (change: object) =>
+        told(
+          owned(roles, owners).when({ ...command, ...change }, { caller: withRoles(IAM_OWNER, OWNER_HERE) }),
+        );
+      expect(end({}).outcome).toBe(outcome);
+      expect(end({ force: false }).outcome).toBe(outcome);
+      expect(end({ force: true }).outcome).toBe(forced);
+    });
+  });
+
+  test("may lose other roles", () => {
+    const scenario = owned([OWNER_HERE, VIEWER_HERE], ["sa1"]);
+    expect(told(scenario.when(setRoles(OWNER_HERE), { caller })).outcome).toBeNull();
+  });
+
+  test("is not one that is inactive", () => {
+    for (const command of [DEMOTE, lifeCycle("remove")]) {
+      const scenario = owned([OWNER_HERE], ["sa1"]);
+      scenario.when(lifeCycle("deactivate"), { caller: CALLERS.system });
+      scenario.owners.set(ORG, []);
+      expect(told(scenario.when(command, { caller })).outcome).toBeNull();
+    }
+  });
+
+  test("is told to nobody who may not end it", () => {
+    const by = holding("ORG_USER_MANAGER");
+    expect(told(owned([OWNER_HERE], ["sa1"]).when(lifeCycle("remove"), { caller: by })).outcome).toBe(
+      EXCEEDS,
+    );
+  });
+});
+
 test("an owner of an organization holds all that can be held in it", () => {
   const owner = new Set(ROLE_PERMISSIONS["ORG_OWNER"]);
   for (const [role, permissions] of Object.entries(ROLE_PERMISSIONS)) {
