@@ -152,6 +152,7 @@ async function assemble(parts: Parts): Promise<Application> {
     tokenFile,
     mayReplaceToken: database.kind === "SQLite" || config.replaceAdminToken,
   });
+  if (admin.adminProblem !== undefined) logger.warn(admin.adminProblem);
 
   const inbox = new Inbox({ store, keyring, logger, ...sources, isShared: !store.hearsEveryCommit });
   const devInbox = mailRoute.kind === "inbox" ? inbox : undefined;

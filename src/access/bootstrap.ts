@@ -12,6 +12,7 @@ import { writePrivateFile } from "../store/private-file.ts";
 import type { Store } from "../store/store.ts";
 import type { Command } from "../verification/aggregates.ts";
 import { FailureError, type FailureName } from "../verification/failures.ts";
+import { findAdminProblem } from "./admin-standing.ts";
 import { createToken, hashToken } from "./token.ts";
 
 const METADATA_KEY = "bootstrap";
@@ -34,9 +35,15 @@ export interface BootstrapOptions {
   readonly mayReplaceToken?: boolean;
 }
 
-export interface Bootstrapped {
+/** Chosen by the first start, and the same ever after. */
+interface FirstIds {
   readonly organizationId: string;
   readonly serviceAccountId: string;
+}
+
+export interface Bootstrapped extends FirstIds {
+  /** Why the admin account or its token cannot be used, and what to do; undefined when they can. */
+  readonly adminProblem: string | undefined;
 }
 
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
@@ -80,7 +87,9 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
   if (known?.serviceAccountId !== serviceAccountId) {
     await run({ type: "accessToken.set", tokenId: ADMIN_TOKEN_ID, organizationId, serviceAccountId, hash });
   }
-  return ids;
+  const tokenFile = options.adminToken === undefined ? options.tokenFile : undefined;
+  const adminProblem = await findAdminProblem(store, { serviceAccountId, tokenHash: hash, tokenFile });
+  return { ...ids, adminProblem };
 }
 
 /** @throws StartError for another token than that of the other instances */
@@ -97,14 +106,14 @@ async function adoptToken({ store, mayReplaceToken = true }: BootstrapOptions, h
   await store.setMetadata(TOKEN_FINGERPRINT_KEY, hash, "always");
 }
 
-async function chooseIds({ store, environments }: BootstrapOptions): Promise<Bootstrapped> {
+async function chooseIds({ store, environments }: BootstrapOptions): Promise<FirstIds> {
   const known = await store.getMetadata(METADATA_KEY);
-  const fresh: Bootstrapped = {
+  const fresh: FirstIds = {
     organizationId: environments.newId(),
     serviceAccountId: environments.newId(),
   };
   const stored = known ?? (await store.setMetadata(METADATA_KEY, JSON.stringify(fresh), "if absent"));
-  return JSON.parse(stored) as Bootstrapped;
+  return JSON.parse(stored) as FirstIds;
 }
 
 async function readOrMakeToken({ tokenFile, randomBytes }: BootstrapOptions): Promise<string> {
