@@ -178,6 +178,7 @@ async function assemble(parts: Parts): Promise<Application> {
     keyring,
     sendLimitWatch: new SendLimitWatch({ logger, metrics: meters }),
     readBounceReport,
+    testMailsPerHour: config.testMailsPerHour,
     inbox: devInbox,
     randomBytes: sources.randomBytes,
     tokenUses: callers.tokenUses,

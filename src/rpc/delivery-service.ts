@@ -34,6 +34,8 @@ export interface DeliveryServiceOptions {
   readonly keyring: Keyring;
   /** Reads a delivery status notification, RFC 3464. */
   readonly readBounceReport: (raw: Uint8Array) => BounceReading;
+  /** How many test mails leave for an organization within an hour; 0 for no limit. Default 20. */
+  readonly testMailsPerHour?: number;
   /** How long CancelDelivery waits for what becomes of a mail that is being sent. Default 3,000. */
   readonly cancelWaitMs?: number;
 }
@@ -41,9 +43,11 @@ export interface DeliveryServiceOptions {
 /** A list that takes longer holds up the lists behind it. */
 const LIST_TIMEOUT_MS = 5_000;
 const TEST_MAIL_TTL_MS = 3_600_000;
+const TEST_MAILS_PER_HOUR = 20;
 
 export function createDeliveryService(options: DeliveryServiceOptions): UnaryService<typeof DeliveryService> {
   const { store, environments, keyring, readBounceReport, cancelWaitMs = 3_000 } = options;
+  const { testMailsPerHour = TEST_MAILS_PER_HOUR } = options;
 
   /** @throws FailureError DELIVERY_NOT_FOUND for a mail that the caller may not read, too; PERMISSION_DENIED */
   async function findFor(call: Call, deliveryId: string, permission: Permission): Promise<DeliveryHistory> {
@@ -119,6 +123,7 @@ export function createDeliveryService(options: DeliveryServiceOptions): UnarySer
         recipient,
         expiresAtMs: environments.nowMs() + TEST_MAIL_TTL_MS,
         allowsSuppressed: allowsSuppressed(call),
+        maxPerHour: testMailsPerHour,
       });
       return { delivery: await shown(deliveryId) };
     },

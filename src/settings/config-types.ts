@@ -62,6 +62,8 @@ export interface Config {
   readonly clientSendsPerHour: number;
   /** Whether calls over the limits on sending are refused, or only counted and logged. Default: enforce. */
   readonly limits: "enforce" | "dry-run";
+  /** Test mails for one organization within an hour, up to 100,000; 0 for no such limit. Default: 20. */
+  readonly testMailsPerHour: number;
   /** Proxies whose word on who their client is counts: IP addresses and networks (`10.0.0.0/8`). Default: none. */
   readonly trustedProxies: readonly string[];
   /**

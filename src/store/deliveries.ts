@@ -193,7 +193,7 @@ export type DeliveryChange =
    * A delivery that is cancelled stays so. @throws DELIVERY_NOT_FOUND, DELIVERY_ENDED
    */
   | { readonly kind: "cancel"; readonly deliveryId: string; readonly by: string }
-  /** Queues a mail without a code. @throws ADDRESS_SUPPRESSED */
+  /** Queues a mail without a code. @throws ADDRESS_SUPPRESSED, TEST_MAILS_EXHAUSTED */
   | {
       readonly kind: "test";
       readonly deliveryId: string;
@@ -201,6 +201,8 @@ export type DeliveryChange =
       readonly recipient: string;
       readonly expiresAtMs: number;
       readonly allowsSuppressed: boolean;
+      /** For the organization; 0 for no limit. */
+      readonly maxPerHour: number;
     }
   /**
    * A sent mail that came back is "bounced", unless it is only late or unwanted. The same report again changes nothing.

@@ -207,6 +207,13 @@ export const failureCatalogue = {
     remedy:
       "Wait for the time in RetryInfo, or ask the operator for a higher COUNTERSIGN_PRINCIPAL_SENDS_PER_HOUR.",
   },
+  TEST_MAILS_EXHAUSTED: {
+    code: "resource_exhausted",
+    reason: "TEST_MAILS_EXHAUSTED",
+    text: "Too many test mails were sent for this organization within an hour",
+    remedy:
+      "Wait for the time in RetryInfo, or ask the operator for a higher COUNTERSIGN_TEST_MAILS_PER_HOUR.",
+  },
   CLIENT_SENDS_EXHAUSTED: {
     code: "resource_exhausted",
     reason: "CLIENT_SENDS_EXHAUSTED",

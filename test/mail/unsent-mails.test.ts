@@ -51,7 +51,15 @@ async function addTestMail(recipient: string, expiresAtMs: number): Promise<stri
   const deliveryId = outbox.environments.newDeliveryId();
   const { nowMs } = outbox.clock;
   await outbox.store.changeDelivery(
-    { kind: "test", deliveryId, organizationId: "org1", recipient, expiresAtMs, allowsSuppressed: false },
+    {
+      kind: "test",
+      deliveryId,
+      organizationId: "org1",
+      recipient,
+      expiresAtMs,
+      allowsSuppressed: false,
+      maxPerHour: 0,
+    },
     nowMs(),
   );
   return deliveryId;

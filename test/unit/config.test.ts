@@ -37,6 +37,7 @@ describe("defaults", () => {
       principalSendsPerHour: 0,
       clientSendsPerHour: 0,
       limits: "enforce",
+      testMailsPerHour: 20,
       eventClientAddress: false,
       eventRetentionMs: "forever",
       jwt: undefined,

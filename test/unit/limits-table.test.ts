@@ -30,6 +30,7 @@ const LIMITS: readonly (readonly [setting: string, shown: (config: Config) => st
   ["`COUNTERSIGN_USER_SENDS_PER_HOUR`", ({ userSendsPerHour }) => count(userSendsPerHour)],
   ["`COUNTERSIGN_PRINCIPAL_SENDS_PER_HOUR`", ({ principalSendsPerHour }) => count(principalSendsPerHour)],
   ["`COUNTERSIGN_CLIENT_SENDS_PER_HOUR`", ({ clientSendsPerHour }) => count(clientSendsPerHour)],
+  ["`COUNTERSIGN_TEST_MAILS_PER_HOUR`", ({ testMailsPerHour }) => count(testMailsPerHour)],
 ];
 
 /** The rows of the table, without its head. */

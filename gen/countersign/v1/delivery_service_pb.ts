@@ -471,6 +471,7 @@ export const DeliveryService: GenService<{
    * Queues a mail without a code, which takes the path of all others: queue, templates, relays, timeline.
    * The answer does not wait for it; GetDelivery tells how it went.
    * FAILED_PRECONDITION if the address is suppressed, unless `countersign-allow-suppressed: true` is sent as a header.
+   * RESOURCE_EXHAUSTED once the organization has had too many within an hour.
    *
    * @generated from rpc countersign.v1.DeliveryService.SendTestMail
    */

@@ -1,4 +1,4 @@
-/** How many codes are sent, and to whom. */
+/** How many codes and test mails are sent, and to whom. */
 import type { Setting } from "../setting.ts";
 import { oneOf } from "../values/choices.ts";
 import { duration } from "../values/durations.ts";
@@ -52,5 +52,13 @@ export const SENDING_LIMIT_SETTINGS = {
     example: "dry-run",
     placeholder: "enforce|dry-run",
     help: "Whether calls over the limits on sending above are refused, or only counted and logged; wrong tries are limited in any case.",
+  },
+  testMailsPerHour: {
+    name: "TEST_MAILS_PER_HOUR",
+    schema: wholeNumber(0, 100_000),
+    fallback: "20",
+    example: "5",
+    placeholder: "count",
+    help: "Test mails for one organization within an hour, up to 100000; 0 for no such limit.",
   },
 } as const satisfies Record<string, Setting>;

@@ -9,8 +9,10 @@ import {
   type RowChange,
   type RowEffect,
 } from "../delivery-rules.ts";
+import { checkTestMails, testMailBucket, testMailDebit } from "../test-mail-limit.ts";
 import type { Transaction } from "./database.ts";
 import { readTimeline, writeEntries } from "./delivery-log.ts";
+import { FactTable } from "./fact-table.ts";
 import { writeTestMail } from "./outbox-rows.ts";
 import type { Statement, Value } from "./session.ts";
 import { isStorable, storable } from "./sql-text.ts";
@@ -121,11 +123,19 @@ async function addTest(
   change: Extract<DeliveryChange, { kind: "test" }>,
   nowMs: number,
 ): Promise<ChangeEffect> {
-  const { organizationId, recipient, allowsSuppressed } = change;
+  const { organizationId, recipient, allowsSuppressed, maxPerHour } = change;
   if (!allowsSuppressed) {
     const { count } = await transaction.query(SELECT_SUPPRESSED, [organizationId, addressKey(recipient)]);
     if (count > 0) return refusedChange("ADDRESS_SUPPRESSED");
   }
+  const counters = new FactTable(transaction, () => undefined);
+  const bucket = testMailBucket(organizationId);
+  const keys = [{ kind: "bucket", bucket }] as const;
+  await counters.load(keys);
+  const exhausted = checkTestMails(counters.pick(keys, nowMs).buckets.get(bucket), maxPerHour, nowMs);
+  if (exhausted !== undefined) return { failure: exhausted };
+  counters.raise([testMailDebit(organizationId, nowMs)], nowMs);
+  counters.write();
   writeTestMail(transaction, change, nowMs);
   return { queuedMail: true };
 }

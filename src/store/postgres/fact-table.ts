@@ -12,6 +12,7 @@ import {
   claimText,
   type BucketUse,
   type ClaimKey,
+  type Debit,
   type Decision,
   type DomainEvent,
   type FactKey,
@@ -218,6 +219,12 @@ export class FactTable implements FactSource {
       else if (entry.now === aggregateId) entry.now = undefined;
       this.#claims.set(claimText(key), entry);
     }
+    this.raise(debits, nowMs);
+    if (keep !== undefined) this.#keep(keep);
+  }
+
+  /** Of counters that were loaded. */
+  raise(debits: readonly Debit[], nowMs: number): void {
     for (const { bucket, amount, expiresAtMs } of debits) {
       const entry = this.#buckets.get(bucket) ?? { found: undefined, now: undefined };
       const running = unlessOver(entry.now, nowMs);
@@ -227,7 +234,6 @@ export class FactTable implements FactSource {
       };
       this.#buckets.set(bucket, entry);
     }
-    if (keep !== undefined) this.#keep(keep);
   }
 
   /** Defers what changed. */

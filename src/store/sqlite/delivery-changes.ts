@@ -11,6 +11,8 @@ import {
   type RowEffect,
 } from "../delivery-rules.ts";
 import type { CancelRequest } from "../store.ts";
+import { checkTestMails, testMailBucket, testMailDebit } from "../test-mail-limit.ts";
+import type { BucketTable } from "./bucket-table.ts";
 import type { DeliveryLog } from "./delivery-log.ts";
 import type { Outbox } from "./outbox.ts";
 import type { SuppressionTable } from "./suppression-table.ts";
@@ -33,6 +35,7 @@ export interface DeliveryChangesOptions {
   readonly outbox: Outbox;
   readonly log: DeliveryLog;
   readonly suppressions: SuppressionTable;
+  readonly buckets: BucketTable;
   readonly findUser: (userId: string) => UserState | undefined;
 }
 
@@ -110,10 +113,14 @@ export class DeliveryChanges {
   }
 
   #addTest(change: Change<"test">, nowMs: number): ChangeEffect {
-    const { outbox, suppressions } = this.#options;
-    const { organizationId, recipient: address, allowsSuppressed } = change;
+    const { outbox, suppressions, buckets } = this.#options;
+    const { organizationId, recipient: address, allowsSuppressed, maxPerHour } = change;
     if (!allowsSuppressed && suppressions.has({ organizationId, address }))
       return refusedChange("ADDRESS_SUPPRESSED");
+    const use = buckets.find(testMailBucket(organizationId), nowMs);
+    const exhausted = checkTestMails(use, maxPerHour, nowMs);
+    if (exhausted !== undefined) return { failure: exhausted };
+    buckets.debit(testMailDebit(organizationId, nowMs), nowMs);
     outbox.addTest(change, nowMs);
     return { queuedMail: true };
   }

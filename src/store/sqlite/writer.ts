@@ -72,6 +72,7 @@ export class Writer {
       log,
       outbox: this.#outbox,
       suppressions,
+      buckets: this.#buckets,
       findUser: (userId) => this.#events.stateOf("user", userId),
     });
     this.#endedDeliveries = new EndedDeliveries(database);

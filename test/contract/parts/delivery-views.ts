@@ -12,7 +12,7 @@ import {
 } from "../../../src/store/deliveries.ts";
 import type { ClaimedDelivery, Commit, Settlement } from "../../../src/store/store.ts";
 import type { OpenedWorld, OpenWorld } from "../store-contract.ts";
-import { ORGANIZATION, POLICY, refusal, times } from "../world.ts";
+import { ORGANIZATION, outcomes, POLICY, refusal, same, times } from "../world.ts";
 
 const LEASE_MS = 60_000;
 const RELAY = "mx.example.net:25";
@@ -324,6 +324,25 @@ export function deliveryViewsContract(open: OpenWorld): void {
     expect((await list(world, { recipient: "operator@example.com" })).deliveries).toHaveLength(1);
   });
 
+  test("test mails of an organization are counted, also across a reopen; those of others apart", async () => {
+    const world = await open();
+    await world.addOrganization("org-2");
+    const send = (index: number, extra: { organizationId?: string } = {}) =>
+      change(world, { ...testMail(`t${index}`, `operator-${index}@example.com`), maxPerHour: 3, ...extra });
+    const { answers, refusals, errors } = await outcomes(times(8, (index) => send(index)));
+    expect([answers.length, refusals, errors]).toEqual([3, same(5, "TEST_MAILS_EXHAUSTED"), []]);
+    await send(10, { organizationId: "org-2" });
+    world.nowMs += 60_000;
+    await world.reopen();
+    expect(await refusal(send(11))).toMatchObject({
+      name: "TEST_MAILS_EXHAUSTED",
+      retryAfterMs: 3_600_000 - 60_000,
+    });
+    world.nowMs += 3_600_000 - 60_000;
+    await send(12);
+    expect((await list(world, {})).deliveries).toHaveLength(5);
+  });
+
   // --- bounces ------------------------------------------------------------------------------------------------------
 
   test("a permanent bounce marks the mail and suppresses the address", async () => {
@@ -442,6 +461,7 @@ function testMail(deliveryId: string, recipient: string): Extract<DeliveryChange
     recipient,
     expiresAtMs: Number.MAX_SAFE_INTEGER,
     allowsSuppressed: false,
+    maxPerHour: 0,
   };
 }
 

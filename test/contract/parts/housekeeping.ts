@@ -27,6 +27,7 @@ async function queueTest(world: World, deliveryId: string): Promise<void> {
       recipient: `${deliveryId}@example.org`,
       expiresAtMs: world.nowMs + DAY_MS,
       allowsSuppressed: false,
+      maxPerHour: 0,
     },
     world.nowMs,
   );

@@ -90,6 +90,7 @@ export function noticesContract(open: OpenWorld): void {
         recipient: "ada@example.com",
         expiresAtMs: world.nowMs + 1_000,
         allowsSuppressed: false,
+        maxPerHour: 0,
       },
       world.nowMs,
     );

@@ -58,7 +58,10 @@ export class World {
 
   static async start(): Promise<World> {
     const issuer = await JwtIssuer.start();
-    const world = new World(await startTestApplication({ env: issuer.env }), issuer);
+    const world = new World(
+      await startTestApplication({ env: { ...issuer.env, COUNTERSIGN_TEST_MAILS_PER_HOUR: "0" } }),
+      issuer,
+    );
     for (const organizationId of [OWN, OTHER]) {
       await world.admin(OrganizationService, "CreateOrganization", { organizationId, name: organizationId });
     }

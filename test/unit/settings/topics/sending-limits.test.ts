@@ -9,6 +9,7 @@ test.each<Parameters<typeof expectTaken>>([
   ["PRINCIPAL_SENDS_PER_HOUR", "10000000", { principalSendsPerHour: 10_000_000 }],
   ["CLIENT_SENDS_PER_HOUR", "1", { clientSendsPerHour: 1 }],
   ["LIMITS", "dry-run", { limits: "dry-run" }],
+  ["TEST_MAILS_PER_HOUR", "0", { testMailsPerHour: 0 }],
 ])("%s=%s", expectTaken);
 
 test.each([
@@ -16,5 +17,6 @@ test.each([
   ["SEND_COOLDOWN", "2d", "is not between 0s and 1d"],
   ["SENDS_PER_HOUR", "-1", "is not a whole number from 0 to 100000"],
   ["PRINCIPAL_SENDS_PER_HOUR", "10000001", "is not a whole number from 0 to 10000000"],
+  ["TEST_MAILS_PER_HOUR", "100001", "is not a whole number from 0 to 100000"],
   ["LIMITS", "off", "is not enforce or dry-run"],
 ])("%s=%s is refused", expectRefused);
