@@ -53,6 +53,7 @@ import { createRandomPool } from "./store/random-pool.ts";
 import { ApiHandler } from "./transport/api-handler.ts";
 import type { ListenerLimits } from "./transport/limits.ts";
 import { Listener, type BoundAddress } from "./transport/listener.ts";
+import { PeerConnections } from "./transport/peer-connections.ts";
 import { reloadCertificate } from "./transport/tls.ts";
 import { Logos } from "./web/verify/logos.ts";
 
@@ -97,7 +98,12 @@ export async function startApplication(
   const undo: (() => Promise<void>)[] = [];
   try {
     const certificate = config.tls === undefined ? undefined : await loadCertificate(config.tls, logger);
-    const listener = new Listener({ certificate, limits });
+    const peers = new PeerConnections({
+      maxPerAddress: config.connectionsPerAddress,
+      trustedProxies: config.trustedProxies,
+      logger,
+    });
+    const listener = new Listener({ certificate, limits, peers });
     const bound = await listener.listen(config.listen.host, config.listen.port);
     undo.unshift(() => listener.close(0, () => {}));
     const metrics = await createMetrics(config);

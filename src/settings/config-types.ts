@@ -12,6 +12,11 @@ export interface Config {
   readonly dataDir: string;
   /** SQLite database file. Default: countersign.db in the data directory. Not used where `postgres` is set. */
   readonly databasePath: string;
+  /**
+   * Connections at a time from one IP address (of IPv6 one /64) that is no trusted proxy, up to 16,384; 0 for no such
+   * limit. Default: 4,096.
+   */
+  readonly connectionsPerAddress: number;
   /** The PostgreSQL database to serve from. Undefined: SQLite. */
   readonly postgres: PostgresConfig | undefined;
   /** Token of the admin service account, 32 characters or more. Undefined: made at the first start. */

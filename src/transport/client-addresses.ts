@@ -10,20 +10,20 @@
  * have to name the same client; else the proxy itself is taken for it. Nobody can choose an address by that, only give
  * its own away.
  */
-import { BlockList, isIP } from "node:net";
 import { networkOf } from "../verification/client-network.ts";
 import { plainAddress, readForwarded, readForwardedFor, type Hops } from "./forwarded.ts";
+import { trustedProxiesOf, type TrustedProxies } from "./trusted-proxies.ts";
 import type { Exchange } from "./unary/exchange.ts";
 
 /** Of an exchange, what tells whose it is. */
 export type ClientTraces = Pick<Exchange, "get" | "peerAddress">;
 
 export class ClientAddresses {
-  readonly #trusted: BlockList | undefined;
+  readonly #trusted: TrustedProxies | undefined;
 
   /** @param trustedProxies addresses and networks, such as `10.0.0.0/8`; none: peers are clients */
   constructor(trustedProxies: readonly string[]) {
-    this.#trusted = trustedProxies.length === 0 ? undefined : blockListOf(trustedProxies);
+    this.#trusted = trustedProxiesOf(trustedProxies);
   }
 
   /** @returns "" where even the peer is unknown */
@@ -55,18 +55,6 @@ export class ClientAddresses {
   }
 
   #isTrusted(address: string): boolean {
-    const family = isIP(address);
-    return family !== 0 && this.#trusted?.check(address, family === 4 ? "ipv4" : "ipv6") === true;
+    return this.#trusted?.has(address) === true;
   }
-}
-
-function blockListOf(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = "", prefix] = network.split("/");
-    const family = isIP(address) === 4 ? "ipv4" : "ipv6";
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return list;
 }

@@ -22,6 +22,7 @@ import {
 } from "./limits.ts";
 import { send, type NodeHandler, type NodeRequest, type NodeResponse } from "./node-http.ts";
 import { REQUEST_ID_HEADER, requestIdOf } from "./request-id.ts";
+import type { PeerConnections } from "./peer-connections.ts";
 import { ProtocolSniffer } from "./protocol-sniffer.ts";
 import { SessionGuard } from "./session-guard.ts";
 import { tlsServerOptions, type Certificate } from "./tls.ts";
@@ -55,6 +56,8 @@ export interface ListenerOptions {
   /** To serve TLS with; without one the port is cleartext. */
   readonly certificate?: Certificate | undefined;
   readonly limits?: Partial<ListenerLimits> | undefined;
+  /** Refuses connections beyond those that one address may have. Absent: none is. */
+  readonly peers?: Pick<PeerConnections, "admit"> | undefined;
 }
 
 export class Listener {
@@ -62,6 +65,7 @@ export class Listener {
   readonly #http1: http.Server | https.Server;
   readonly #http2: http2.Http2Server;
   readonly #limits: ListenerLimits;
+  readonly #peers: ListenerOptions["peers"];
   readonly #sniffer: ProtocolSniffer;
   readonly #guard: SessionGuard;
   /** All that are open, whatever is spoken on them. */
@@ -74,8 +78,9 @@ export class Listener {
   readonly #compatibility: http2.Http2Server;
   #handlers: RequestHandlers = STARTING;
 
-  constructor({ certificate, limits }: ListenerOptions = {}) {
+  constructor({ certificate, limits, peers }: ListenerOptions = {}) {
     this.#limits = { ...LISTENER_LIMITS, ...limits };
+    this.#peers = peers;
     this.#sniffer = new ProtocolSniffer(this.#limits.firstBytesTimeoutMs);
     this.#guard = new SessionGuard(this.#limits);
     const handler: NodeHandler = (request, response) => this.#handlers.request(request, response);
@@ -182,15 +187,19 @@ export class Listener {
     return false;
   }
 
-  /** Between the server and its own listeners for connections: HTTP/2 is taken out there. */
+  /** Between the server and its own listeners for connections: some are refused there, and HTTP/2 is taken out. */
   #takeOverConnections(): void {
     if (this.#http1 instanceof https.Server) {
       this.#intercept("secureConnection", (socket, toHttp1) => {
         if ((socket as TLSSocket).alpnProtocol === "h2") this.#serveHttp2(socket);
         else toHttp1();
       });
+      this.#intercept("connection", (socket, toTls) => {
+        if (this.#admits(socket)) toTls();
+      });
     } else {
       this.#intercept("connection", (socket, toHttp1) => {
+        if (!this.#admits(socket)) return;
         this.#sniffer.sniff(socket, (isHttp2) => {
           if (isHttp2) this.#serveHttp2(socket);
           else toHttp1();
@@ -201,6 +210,10 @@ export class Listener {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
     });
+  }
+
+  #admits(socket: Socket): boolean {
+    return this.#peers?.admit(socket) !== false;
   }
 
   #intercept(event: string, take: (socket: Socket, toHttp1: () => void) => void): void {

@@ -21,7 +21,11 @@ export interface Measurement {
 }
 
 // A slow machine needs longer to open thousands of connections than clients have to say something.
-const application = await startTestApplication({ limits: { firstBytesTimeoutMs: 60_000 } });
+const application = await startTestApplication({
+  limits: { firstBytesTimeoutMs: 60_000 },
+  // All clients of a test are on one address.
+  env: { COUNTERSIGN_CONNECTIONS_PER_ADDRESS: "0" },
+});
 const { host, port, token } = application;
 process.on("message", (question: Question) => {
   if (question.kind === "measure") measure();

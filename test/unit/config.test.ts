@@ -10,6 +10,7 @@ describe("defaults", () => {
   test("are a service on loopback with everything under ./data", () => {
     expect(load({})).toEqual({
       listen: { host: "127.0.0.1", port: 8080 },
+      connectionsPerAddress: 4_096,
       publicUrl: undefined,
       dataDir: "data",
       databasePath: join("data", "countersign.db"),

@@ -2,6 +2,7 @@
 import type { Setting } from "../setting.ts";
 import { listenAddress } from "../values/listen-address.ts";
 import { origin } from "../values/origins.ts";
+import { wholeNumber } from "../values/whole-number.ts";
 
 export const LISTENING_SETTINGS = {
   listen: {
@@ -20,5 +21,13 @@ export const LISTENING_SETTINGS = {
     placeholder: "url",
     help: "Origin of the links in mails, as browsers reach it.",
     confidential: true,
+  },
+  connectionsPerAddress: {
+    name: "CONNECTIONS_PER_ADDRESS",
+    schema: wholeNumber(0, 16_384),
+    fallback: "4096",
+    example: "100",
+    placeholder: "count",
+    help: "Connections at a time from one IP address (of IPv6: one /64) that is none of TRUSTED_PROXIES, up to 16384; 0 for no such limit.",
   },
 } as const satisfies Record<string, Setting>;

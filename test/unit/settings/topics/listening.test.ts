@@ -10,6 +10,7 @@ test.each<Parameters<typeof expectTaken>>([
   ["LISTEN", " mail-1.example.com:80\n", { listen: { host: "mail-1.example.com", port: 80 } }],
   ["PUBLIC_URL", "https://Verify.example.com/", { publicUrl: "https://verify.example.com" }],
   ["PUBLIC_URL", "http://[::1]:8080", { publicUrl: "http://[::1]:8080" }],
+  ["CONNECTIONS_PER_ADDRESS", "0", { connectionsPerAddress: 0 }],
 ])("%s=%s", expectTaken);
 
 test.each([
@@ -24,6 +25,7 @@ test.each([
   ["LISTEN", "a_b:80", "has neither an IP address nor a host name before its port"],
   ["LISTEN", "-a.example:80", "has neither an IP address nor a host name before its port"],
   ["LISTEN", "http://localhost:80", "is not host:port"],
+  ["CONNECTIONS_PER_ADDRESS", "16385", "is not a whole number from 0 to 16384"],
 ])("%s=%s is refused", expectRefused);
 
 test.each([
