@@ -54,6 +54,8 @@ export interface Call extends Arrival {
   readonly bindings: readonly Binding[];
   /** Anonymous until the chain has authenticated the call. */
   caller: Caller;
+  /** Whether it has: transport has that done before it reads a body, where there is one. */
+  isAuthenticated: boolean;
   /** What a success says in headers beside its message; a handler may set it. Names in lower case. */
   replyHeaders?: Readonly<Record<string, string>>;
 }

@@ -1,8 +1,8 @@
 /**
  * The steps that every unary call takes, whatever its format: authenticate, bind, authorize, validate, call, log.
  *
- * Authentication comes before everything, so a caller without a token learns nothing about the request; validation comes
- * before any rule of the domain. Errors leave the chain as ConnectErrors, mapped here and nowhere else.
+ * Authentication comes before everything, so a caller without a token learns nothing about the request, and none of its
+ * body is read: transport has it done by the headers alone, with `open`. Validation comes before any rule of the domain. Errors leave the chain as ConnectErrors, mapped here and nowhere else.
  */
 import {
   getOption,
@@ -21,7 +21,7 @@ import type { Authenticator } from "../access/authenticator.ts";
 import type { Caller, Permission } from "../verification/caller.ts";
 import { failure, FailureError } from "../verification/failures.ts";
 import { applyBindings } from "./bindings.ts";
-import type { Call, StreamCall } from "./call.ts";
+import type { Arrival, Call, StreamCall } from "./call.ts";
 import type { CallLog } from "./call-log.ts";
 import { toConnectError } from "./errors.ts";
 import { RequestRules } from "./request-rules.ts";
@@ -53,6 +53,9 @@ export interface MethodAccess {
   readonly permission: Permission | undefined;
 }
 
+/** A call as its headers tell of it; `open` fills in who is calling. */
+export type OpeningCall = Pick<StreamCall, keyof Arrival | "method" | "format" | "headers" | "caller">;
+
 export interface ChainOptions {
   readonly authenticator: Authenticator;
   readonly callLog: CallLog;
@@ -79,7 +82,7 @@ export class Chain {
   async run<Reply>(call: Call, request: Message, next: () => Promise<Reply>): Promise<Reply> {
     try {
       const access = this.#accessOf(call.method);
-      if (!access.isPublic) call.caller = await this.#authenticate(call, access);
+      if (!call.isAuthenticated && !access.isPublic) call.caller = await this.#authenticate(call, access);
       applyBindings(call.method.input, request, call.bindings);
       authorize(call.caller, access);
       this.#validate(call.method.input, request);
@@ -95,16 +98,17 @@ export class Chain {
   }
 
   /**
-   * For streams, whose requests are read later: authentication alone. Who opened one says by `closed` how it ended.
+   * For requests that are read later: authentication alone. Who opened a stream says by `closed` how it ended.
    *
-   * @throws ConnectError
+   * @throws ConnectError, which the log has
    */
-  async open(call: StreamCall): Promise<void> {
+  async open(call: OpeningCall): Promise<void> {
     try {
       const access = this.#accessOf(call.method);
       if (!access.isPublic) call.caller = await this.#authenticate(call, access);
     } catch (error) {
       const mapped = toConnectError(error, call.requestId);
+      addRetryHint(mapped, call.format);
       this.#callLog.ended(call, mapped);
       throw mapped;
     }

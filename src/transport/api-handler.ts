@@ -84,6 +84,7 @@ export class ApiHandler {
     this.#unary = new UnaryHandler({
       services,
       routes: new RouteTable(services.services),
+      open: (call) => chain.open(call),
       invoke,
       callLog,
       limits: LIMITS,

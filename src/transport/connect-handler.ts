@@ -5,6 +5,7 @@
  * id, values bound from a REST path) travels in the context values. What connect-node refuses before it gets to the
  * interceptor is put into our words (connect-refusals.ts) and logged here.
  */
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { DescService, Message } from "@bufbuild/protobuf";
 import {
   Code,
@@ -28,9 +29,10 @@ import {
 import type { Logger } from "../observability/logger.ts";
 import type { Arrival, Binding, Call, StreamCall, WireFormat } from "../rpc/call.ts";
 import type { CallLog } from "../rpc/call-log.ts";
-import type { Chain } from "../rpc/chain.ts";
+import type { Chain, OpeningCall } from "../rpc/chain.ts";
 import { reasonOf } from "../rpc/errors.ts";
 import { isServerStreaming, isUnary, type ServiceTable } from "../rpc/service-table.ts";
+import type { Caller } from "../verification/caller.ts";
 import { adoptRefusals } from "./connect-refusals.ts";
 import { guardedBody } from "./guarded-body.ts";
 import { LISTENER_LIMITS } from "./limits.ts";
@@ -60,8 +62,10 @@ export interface ConnectHandlerOptions {
 
 /** A request on its way through connect-node. */
 interface Passage extends BoundArrival {
-  /** Whether the interceptor has seen it; the chain logs it from then on. */
+  /** Whether the chain has seen it, and logs how it ends. */
   isCall: boolean;
+  /** Who calls, once the chain has found out. */
+  caller?: Caller;
   /** Breaks the answer off. */
   readonly abandon: () => void;
   /** Why it was refused before, by the catalogue's names. */
@@ -82,6 +86,7 @@ const STREAM_CALL = createContextKey<StreamCall | undefined>(undefined);
 
 export class ConnectHandler {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly #chain: Chain;
   readonly #callLog: CallLog;
   readonly #logger: Logger;
   readonly #fallback: ConnectHandlerOptions["fallback"];
@@ -97,6 +102,7 @@ export class ConnectHandler {
     addServices(router, options);
     options.extraRoutes(router);
     this.#handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+    this.#chain = options.chain;
     this.#callLog = options.callLog;
     this.#logger = options.logger;
     this.#fallback = options.fallback;
@@ -119,11 +125,13 @@ export class ConnectHandler {
     const values = createContextValues().set(PASSAGE, passage);
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     capTimeouts(universal.header);
-    handler({ ...universal, body: guardedBody(request) })
+    const admit = () => this.#admit(handler, request, universal.header, passage);
+    handler({ ...universal, body: guardedBody(request, admit) })
       .then((answer) => {
         if (!passage.isCall) this.#logRefusal(handler, request, passage, answer);
         // HTTP/2's response calls itself finished only when its stream is closed.
         ("stream" in request ? request.stream : response).once("finish", () => discardRest(request));
+        if ("stream" in request) closeAfterAnswer(request.stream);
         return universalResponseToNodeResponse(answer, response);
       })
       .catch((error: unknown) => {
@@ -132,6 +140,25 @@ export class ConnectHandler {
         this.#logger.debug({ requestId: arrival.requestId, code }, "an answer could not be sent");
         abandon(request, response);
       });
+  }
+
+  /** Who has no good credential gets its answer before its message is read; for streams throughStream sees to that. */
+  async #admit(
+    { method }: UniversalHandler,
+    request: NodeRequest,
+    headers: Headers,
+    passage: Passage,
+  ): Promise<void> {
+    if (method.methodKind !== "unary") return;
+    const format = formatOf(request.headers["content-type"] ?? null);
+    const opening: OpeningCall = { ...passage, method, format, headers, caller: { kind: "anonymous" } };
+    try {
+      await this.#chain.open(opening);
+      passage.caller = opening.caller;
+    } catch (error) {
+      passage.isCall = true;
+      throw error;
+    }
   }
 
   #logRefusal(
@@ -263,7 +290,8 @@ function throughChain(
           ? connectTimeoutMs(request.header.get("connect-timeout-ms"), maxTimeoutMs)
           : grpcTimeoutMs(request.header.get("grpc-timeout"), maxTimeoutMs),
       goneSignal: () => request.signal,
-      caller: { kind: "anonymous" },
+      caller: passage.caller ?? { kind: "anonymous" },
+      isAuthenticated: passage.caller !== undefined,
     };
     request.contextValues.set(CALL, call);
     const response = await chain.run(call, request.message, () => next(request));
@@ -275,6 +303,16 @@ function throughChain(
 /** What is left of a request must not wait in front of others: on HTTP/1.1 for ever, on HTTP/2 in their flow control. */
 function discardRest(request: NodeRequest): void {
   if (!request.readableEnded) request.on("data", () => {});
+}
+
+/** Once the answer is complete, the client is told that it need not send the rest (RFC 9113 section 8.1). */
+function closeAfterAnswer(stream: ServerHttp2Stream): void {
+  // By then node's own listener has sent the trailers, with which an answer ends.
+  stream.once("wantTrailers", () => {
+    setImmediate(() => {
+      if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+  });
 }
 
 /** Why connect-node refused without an error. */

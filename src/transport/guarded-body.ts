@@ -6,8 +6,16 @@ import type { NodeRequest } from "./node-http.ts";
 import { requestEnded } from "./unary/http2-exchange.ts";
 import { unfinishedBodies } from "./unfinished-bodies.ts";
 
-/** @throws ConnectError while it is read: UNAVAILABLE when its memory is needed, CANCELED when it breaks off */
-export async function* guardedBody(request: NodeRequest): AsyncGenerator<Uint8Array> {
+/**
+ * @param admit asked before anything is read
+ * @throws ConnectError while it is read: what `admit` throws, UNAVAILABLE when its memory is needed, CANCELED when it
+ *   breaks off
+ */
+export async function* guardedBody(
+  request: NodeRequest,
+  admit: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  await admit();
   const givenUp = Promise.withResolvers<never>();
   // Nobody may be waiting for it.
   givenUp.promise.catch(() => {});

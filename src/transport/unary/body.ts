@@ -17,6 +17,12 @@ export function collectBody(
       reject(new BodyTooLargeError());
       return;
     }
+    // What happened while somebody looked who is calling is not told again.
+    if (stream.readableEnded || stream.destroyed) {
+      if (stream.readableEnded && !wasReset(stream)) resolve(Buffer.alloc(0));
+      else reject(new ClientGoneError());
+      return;
+    }
     let chunks: Buffer[] | undefined = [];
     let size = 0;
     const fail = (error: Error) => {
@@ -37,8 +43,7 @@ export function collectBody(
     });
     stream.on("end", () => {
       if (chunks === undefined) return;
-      // A stream of HTTP/2 that was reset ends as well, and what came of its body is not a body.
-      if ((stream as Readable & { readonly aborted?: boolean }).aborted === true) {
+      if (wasReset(stream)) {
         fail(new ClientGoneError());
         return;
       }
@@ -52,4 +57,9 @@ export function collectBody(
     stream.on("error", gone);
     stream.on("close", gone);
   });
+}
+
+/** A stream of HTTP/2 that was reset ends as well, and what came of its body is not a body. */
+function wasReset(stream: Readable): boolean {
+  return (stream as Readable & { readonly aborted?: boolean }).aborted === true;
 }

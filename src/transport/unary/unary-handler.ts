@@ -2,7 +2,7 @@
  * The direct path of unary calls: one exchange, one format, one call, one answer.
  *
  *     request -> (method, values from the path) x (format by content type)
- *             -> read the message -> the chain -> write the reply or the error
+ *             -> authenticate by the headers -> read the message -> the chain -> write the reply or the error
  *
  * connect-node serves the same calls at about ten times the cost, which is why plain ones come here; it stays the
  * reference, and everything unusual goes to it: streams, compressed bodies, Connect GET, unknown content types.
@@ -33,12 +33,16 @@ import { createRestFormat } from "./rest-format.ts";
 import { statusJson } from "./rest-status.ts";
 import type { UnaryFormat, UnaryTarget } from "./unary-format.ts";
 
+/** Finds out who calls, from the headers. @throws ConnectError, which the log has */
+export type Open = (call: Call) => Promise<void>;
+
 /** Takes a call through the chain to its handler. */
 export type Invoke = (call: Call, request: Message) => Promise<Message>;
 
 export interface UnaryHandlerOptions {
   readonly services: ServiceTable;
   readonly routes: RouteTable;
+  readonly open: Open;
   readonly invoke: Invoke;
   readonly callLog: CallLog;
   readonly limits: FormatLimits;
@@ -56,10 +60,14 @@ export type Resolution =
   | { readonly kind: "malformed" }
   | { readonly kind: "unknown" };
 
+/** Where a request is on its way; the chain tells the log by itself what went wrong there. */
+type Stage = "reading" | "with the chain" | "replying";
+
 /** The reason in the log for a request that its client broke off. */
 const CLIENT_GONE = "CLIENT_GONE";
 
 export class UnaryHandler {
+  readonly #open: Open;
   readonly #invoke: Invoke;
   readonly #callLog: CallLog;
   readonly #routes: RouteTable;
@@ -69,7 +77,17 @@ export class UnaryHandler {
   readonly #formats = new Map<string, UnaryFormat>();
   readonly #rest: UnaryFormat;
 
-  constructor({ services, routes, invoke, callLog, limits, headersOf, procedures }: UnaryHandlerOptions) {
+  constructor({
+    services,
+    routes,
+    open,
+    invoke,
+    callLog,
+    limits,
+    headersOf,
+    procedures,
+  }: UnaryHandlerOptions) {
+    this.#open = open;
     this.#invoke = invoke;
     this.#callLog = callLog;
     this.#routes = routes;
@@ -108,11 +126,9 @@ export class UnaryHandler {
   ): Promise<void> {
     const common = this.#headersOf(exchange, arrival.requestId, format.name);
     let call: Call | undefined;
-    let isInvoked = false;
+    let stage: Stage = "reading";
     try {
       const timeoutMs = format.timeoutMs(exchange);
-      const body = await exchange.readBody(format.maxBodyBytes);
-      const request = format.read(exchange, target, body);
       call = {
         ...arrival,
         method: target.method,
@@ -122,20 +138,28 @@ export class UnaryHandler {
         goneSignal: () => exchange.goneSignal(),
         bindings: target.bindings,
         caller: { kind: "anonymous" },
+        isAuthenticated: false,
       };
+      stage = "with the chain";
+      await this.#open(call);
+      call.isAuthenticated = true;
+      stage = "reading";
+      const body = await exchange.readBody(format.maxBodyBytes);
+      const request = format.read(exchange, target, body);
+      stage = "with the chain";
       const reply = await this.#invoke(call, request);
-      isInvoked = true;
+      stage = "replying";
       const headers = call.replyHeaders === undefined ? common : { ...common, ...call.replyHeaders };
       format.reply(exchange, target, reply, headers);
     } catch (error) {
       const isGone = error instanceof ClientGoneError;
       const mapped = this.#toConnectError(error, arrival.requestId);
-      if (call === undefined) {
+      if (stage === "reading") {
         const reason = isGone ? CLIENT_GONE : reasonOf(mapped);
         const refusal = { ...arrival, method: target.method, format: format.name, reason };
         const isOurFault = !isGone && mapped.code === Code.Internal;
         this.#callLog.refused(refusal, isOurFault ? error : undefined);
-      } else if (isInvoked) {
+      } else if (stage === "replying" && call !== undefined) {
         this.#callLog.unanswered(call, error);
       }
       if (!isGone) format.fail(exchange, mapped, common);

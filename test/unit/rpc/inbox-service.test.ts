@@ -36,6 +36,7 @@ function callBy(...grants: Grant[]): Call {
     startedMs: 0,
     trace: undefined,
     caller: { kind: "principal", userId: "robot", organizationId: "org1", grants },
+    isAuthenticated: true,
   };
 }
 
