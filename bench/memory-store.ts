@@ -6,21 +6,11 @@ import {
   type Command,
   type ReplyOf,
 } from "../src/verification/aggregates.ts";
-import {
-  claimText,
-  type AggregateHead,
-  type BucketUse,
-  type ClaimKey,
-  type FactKey,
-  type Facts,
-} from "../src/verification/decider.ts";
+import { claimText, type AggregateHead, type ClaimKey, type Facts } from "../src/verification/decider.ts";
 import type { Environment } from "../src/verification/environment.ts";
 import { FailureError } from "../src/verification/failures.ts";
 import type { AccessTokenState } from "../src/verification/access-token.ts";
-import {
-  DEFAULT_ORGANIZATION_SETTINGS,
-  type OrganizationSettings,
-} from "../src/verification/organization-settings.ts";
+import { DEFAULT_ORGANIZATION_SETTINGS } from "../src/verification/organization-settings.ts";
 import type { ServiceAccountState } from "../src/verification/service-account.ts";
 import type { AccessTokenRecord, Store } from "../src/store/store.ts";
 
@@ -34,35 +24,22 @@ export function createMemoryStore(): Store {
     Promise.resolve(states.get(textOf({ type, id })) as State | undefined);
   const notServed = () => Promise.reject(new Error("the bench's store does not serve this"));
 
-  function factsOf(keys: readonly FactKey[]): Facts {
-    const facts = {
-      claims: new Map<string, string>(),
-      organizations: new Map<string, OrganizationSettings>(),
-      owners: new Map(),
-      serviceAccounts: new Map(),
-      buckets: new Map<string, BucketUse>(),
-      replies: new Map(),
-      suppressions: new Set<string>(),
-    };
-    for (const key of keys) {
-      if (key.kind === "claim") {
-        const holder = claims.get(claimText(key.claim));
-        if (holder !== undefined) facts.claims.set(claimText(key.claim), holder);
-      } else if (
-        key.kind === "organization" &&
-        states.has(textOf({ type: "organization", id: key.organizationId }))
-      ) {
-        facts.organizations.set(key.organizationId, DEFAULT_ORGANIZATION_SETTINGS);
-      }
-    }
-    return facts;
-  }
+  const facts: Facts = {
+    claimHolder: (claim) => claims.get(claimText(claim)),
+    organization: (id) =>
+      states.has(textOf({ type: "organization", id })) ? DEFAULT_ORGANIZATION_SETTINGS : undefined,
+    serviceAccount: () => undefined,
+    owners: () => [],
+    isSuppressed: () => false,
+    bucket: () => undefined,
+    reply: () => undefined,
+  };
 
   function execute(command: Command, env: Environment): unknown {
     const aggregate = aggregateOf(command);
     const decider = deciderOf(aggregate.type);
     const before = states.get(textOf(aggregate)) ?? decider.initial;
-    const decision = decider.decide(before, factsOf(decider.needs(before, command, env)), command, env);
+    const decision = decider.decide(before, facts, command, env);
     const organizationId = decision.organizationId ?? before.organizationId;
     let state = before;
     for (const event of decision.events) {

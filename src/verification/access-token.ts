@@ -138,7 +138,7 @@ function decideAdd(
   { tokenId, serviceAccountId, hash, expiresAtMs }: Of<"accessToken.add">,
   { caller, nowMs }: Environment,
 ): AccessTokenDecision {
-  const account = facts.serviceAccounts.get(serviceAccountId);
+  const account = facts.serviceAccount(serviceAccountId);
   if (account === undefined || !accountExists(account)) return refuse(failure("SERVICE_ACCOUNT_NOT_FOUND"));
   const denied = checkManaging(caller, "user.write", account);
   if (denied !== undefined) return refuse(denied);
@@ -175,7 +175,7 @@ function checkOutliving(caller: Caller, expiresAtMs: number | null, nowMs: numbe
  * a token of an account that the caller may not read is as if it were not there.
  */
 function decideRevoke(state: AccessTokenState, facts: Facts, { caller }: Environment): AccessTokenDecision {
-  const account = facts.serviceAccounts.get(state.serviceAccountId);
+  const account = facts.serviceAccount(state.serviceAccountId);
   if (state.sequence === 0 || account === undefined || !accountExists(account)) {
     return refuse(failure("ACCESS_TOKEN_NOT_FOUND"));
   }

@@ -1,10 +1,11 @@
 /**
  * The shape of an event-sourced aggregate.
  *
- * A store loads the aggregate's state, asks `needs` which rows outside the aggregate the rule looks at, loads those as
- * `Facts`, and calls `decide`. What comes back is data: events to append, rows to write, and the outcome. A refusal is
- * an outcome, not an exception: a wrong code appends its event, pays its debit and answers an error in one commit.
- * Both functions are pure, so a store may run them next to the data and run them again after a conflict.
+ * A store loads the aggregate's state and calls `decide`, with the rows outside the aggregate that the rule looks at as
+ * `Facts`. A store that cannot answer for a row at once asks `needs` before, and loads the rows that it names; nothing else
+ * is looked at. What comes back is data: events to append, rows to write, and the outcome. A refusal is an outcome, not an
+ * exception: a wrong code appends its event, pays its debit and answers an error in one commit. Both functions are pure
+ * but for what they ask `Facts`, so a store may run them next to the data and run them again after a conflict.
  */
 import type { Environment } from "./environment.ts";
 import type { Failure } from "./failures.ts";
@@ -61,21 +62,22 @@ export interface ClaimKey {
   readonly value: string;
 }
 
+/** Each answers at once, undefined for what there is not. */
 export interface Facts {
-  /** Id of the aggregate that holds the claim, by `claimText`. */
-  readonly claims: ReadonlyMap<string, string>;
-  /** The organizations asked for that exist, and what they are set to. */
-  readonly organizations: ReadonlyMap<string, OrganizationSettings>;
-  /** The service accounts asked for that there are or were. */
-  readonly serviceAccounts: ReadonlyMap<string, ServiceAccountState>;
-  /** Ids of the active owners of the organizations asked for; those who own all stand under "", see last-owner.ts. */
-  readonly owners: ReadonlyMap<string, readonly string[]>;
-  /** The buckets asked for, but for those that never were or are over. */
-  readonly buckets: ReadonlyMap<string, BucketUse>;
-  /** The addresses asked for that take no mail, by `suppressionText`. */
-  readonly suppressions: ReadonlySet<string>;
-  /** The answers asked for that are kept, by their scope; not those that are over. */
-  readonly replies: ReadonlyMap<string, KeptReply>;
+  /** @returns the id of the aggregate that holds it */
+  claimHolder(claim: ClaimKey): string | undefined;
+  /** @returns what it is set to */
+  organization(organizationId: string): OrganizationSettings | undefined;
+  /** @returns also one that is removed */
+  serviceAccount(serviceAccountId: string): ServiceAccountState | undefined;
+  /** Ids of its active owners; of those who own all organizations for "", see last-owner.ts. */
+  owners(organizationId: string): readonly string[];
+  /** Whether the address takes no mail. */
+  isSuppressed(suppression: SuppressionKey): boolean;
+  /** @returns undefined for a counter that is over, too */
+  bucket(bucket: string, nowMs: number): BucketUse | undefined;
+  /** The answer that is kept under the scope. @returns undefined for one that is over, too */
+  reply(scope: string, nowMs: number): KeptReply | undefined;
 }
 
 /** The success of a call with an Idempotency-Key; see user/idempotency.ts. */

@@ -39,12 +39,12 @@ export function checkLeavingOwner(
   serviceAccountId: string,
   account: Owner,
   kept: readonly RoleGrant[],
-  { owners }: Pick<Facts, "owners">,
+  facts: Pick<Facts, "owners">,
   { caller, isForced }: { readonly caller: Caller; readonly isForced: boolean },
 ): Failure | undefined {
   if (caller.kind === "system") return undefined;
   for (const organizationId of lostBy(account, kept)) {
-    const others = [...(owners.get(organizationId) ?? [])].filter((id) => id !== serviceAccountId);
+    const others = facts.owners(organizationId).filter((id) => id !== serviceAccountId);
     if (others.length > 0) continue;
     if (organizationId === ALL_ORGANIZATIONS) {
       const text =

@@ -12,7 +12,6 @@ import { checkPermission, type Caller, type Permission } from "./caller.ts";
 import {
   accept,
   advance,
-  claimText,
   refuse,
   UNKNOWN_HEAD,
   type AggregateHead,
@@ -169,14 +168,14 @@ function decideAdd(
   { caller }: Environment,
 ): ServiceAccountDecision {
   const { serviceAccountId, organizationId, roles } = command;
-  if (!facts.organizations.has(organizationId)) return refuse(failure("ORGANIZATION_NOT_FOUND"));
+  if (facts.organization(organizationId) === undefined) return refuse(failure("ORGANIZATION_NOT_FOUND"));
   const denied = checkPermission(caller, "user.write", { organizationId }, "not allowed");
   if (denied !== undefined) return refuse(denied);
   const username = command.username.trim();
   const wrong = accountProblem(serviceAccountId, username) ?? checkNewRoles(caller, roles, facts);
   if (wrong !== undefined) return refuse(wrong);
   const claims = [subjectClaim(serviceAccountId), usernameClaim(username)];
-  if (claims.some((claim) => facts.claims.has(claimText(claim)))) {
+  if (claims.some((claim) => facts.claimHolder(claim) !== undefined)) {
     return refuse(failure("SERVICE_ACCOUNT_ALREADY_EXISTS"));
   }
   return accept(null, {
@@ -269,7 +268,7 @@ function checkNewRoles(caller: Caller, roles: readonly RoleGrant[], facts: Facts
   const wrong = rolesProblem(roles) ?? checkGivingRoles(caller, roles);
   if (wrong !== undefined) return wrong;
   const isThere = ({ organizationId }: RoleGrant) =>
-    organizationId === undefined || facts.organizations.has(organizationId);
+    organizationId === undefined || facts.organization(organizationId) !== undefined;
   return roles.every(isThere) ? undefined : failure("ORGANIZATION_NOT_FOUND");
 }
 

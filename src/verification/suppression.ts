@@ -18,7 +18,7 @@ export function addressKey(address: string): string {
   return address.slice(0, at + 1) + address.slice(at + 1).toLowerCase();
 }
 
-/** The key of a suppression in `Facts`. */
+/** One text for each suppression. */
 export function suppressionText({ organizationId, address }: SuppressionKey): string {
   return `${organizationId}:${addressKey(address)}`;
 }
@@ -34,7 +34,7 @@ export function suppressionNeed(organizationId: string, address: string): FactKe
  * @returns the failure that refuses it, or undefined; PERMISSION_DENIED for an override by somebody who may not write
  */
 export function checkSuppression(key: SuppressionKey, facts: Facts, env: Environment): Failure | undefined {
-  if (!facts.suppressions.has(suppressionText(key))) return undefined;
+  if (!facts.isSuppressed(key)) return undefined;
   if (env.allowsSuppressed !== true) return failure("ADDRESS_SUPPRESSED");
   return checkPermission(env.caller, "user.write", { organizationId: key.organizationId }, "not allowed");
 }

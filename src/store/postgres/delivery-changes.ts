@@ -130,9 +130,8 @@ async function addTest(
   }
   const counters = new FactTable(transaction, () => undefined);
   const bucket = testMailBucket(organizationId);
-  const keys = [{ kind: "bucket", bucket }] as const;
-  await counters.load(keys);
-  const exhausted = checkTestMails(counters.pick(keys, nowMs).buckets.get(bucket), maxPerHour, nowMs);
+  await counters.load([{ kind: "bucket", bucket }]);
+  const exhausted = checkTestMails(counters.bucket(bucket, nowMs), maxPerHour, nowMs);
   if (exhausted !== undefined) return { failure: exhausted };
   counters.raise([testMailDebit(organizationId, nowMs)], nowMs);
   counters.write();

@@ -20,12 +20,12 @@ import {
   type KeptReply,
   type ReplyToKeep,
 } from "../../verification/decider.ts";
+import type { OrganizationSettings } from "../../verification/organization-settings.ts";
 import type { OrganizationState } from "../../verification/organization.ts";
 import { isActiveOwner } from "../../verification/last-owner.ts";
 import type { ServiceAccountState } from "../../verification/service-account.ts";
 import { addressKey, suppressionText, type SuppressionKey } from "../../verification/suppression.ts";
 import type { Details } from "../../verification/user/commands.ts";
-import { gatherFacts, type FactSource } from "../facts.ts";
 import type { Transaction } from "./database.ts";
 import { byText } from "./order.ts";
 import type { Statement } from "./session.ts";
@@ -117,7 +117,7 @@ export type FindLoaded = <Type extends "organization" | "service_account">(
 
 type Kept = KeptReply & { readonly expiresAtMs: number };
 
-export class FactTable implements FactSource {
+export class FactTable implements Facts {
   readonly #transaction: Transaction;
   readonly #findLoaded: FindLoaded;
   readonly #buckets = new Map<string, Entry<BucketUse>>();
@@ -159,17 +159,13 @@ export class FactTable implements FactSource {
     ]);
   }
 
-  /** What a decision gets to see. */
-  pick(keys: readonly FactKey[], nowMs: number): Facts {
-    return gatherFacts(keys, this, nowMs);
-  }
-
   claimHolder(claim: ClaimKey): string | undefined {
     return this.#claims.get(claimText(claim))?.now;
   }
 
-  organization(organizationId: string): OrganizationState | undefined {
-    return this.#findLoaded("organization", organizationId) ?? this.#organizations.get(organizationId);
+  organization(organizationId: string): OrganizationSettings | undefined {
+    const found = this.#findLoaded("organization", organizationId) ?? this.#organizations.get(organizationId);
+    return found?.settings;
   }
 
   serviceAccount(serviceAccountId: string): ServiceAccountState | undefined {

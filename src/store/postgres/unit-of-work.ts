@@ -173,7 +173,7 @@ export class UnitOfWork {
     let decision: Decision<DomainEvent, unknown>;
     let recording: Recording;
     try {
-      decision = decider.decide(state, this.#facts.pick(keys, env.nowMs), command, env);
+      decision = decider.decide(state, this.#facts, command, env);
       recording = recordingOf(id, state, decision, env);
     } catch (error) {
       return failed(error);

@@ -1,4 +1,4 @@
-/** Runs one command: loads its aggregate and the facts that it needs, has it decided, and writes what was decided. */
+/** Runs one command: loads its aggregate, has it decided with the tables at hand, and writes what was decided. */
 import {
   aggregateOf,
   deciderOf,
@@ -6,9 +6,8 @@ import {
   type AggregateType,
   type Command,
 } from "../../verification/aggregates.ts";
-import type { Decision, DomainEvent, Outcome } from "../../verification/decider.ts";
+import type { Decision, DomainEvent, Facts, Outcome } from "../../verification/decider.ts";
 import type { Environment } from "../../verification/environment.ts";
-import { gatherFacts, type FactSource } from "../facts.ts";
 import { changesUser, recordingOf, removesUser, type Recording } from "../recording.ts";
 import type { BatchEffects } from "./batch-effects.ts";
 import type { BucketTable } from "./bucket-table.ts";
@@ -37,11 +36,11 @@ export interface CommandTables {
 
 export class CommandRunner {
   readonly #tables: CommandTables;
-  readonly #source: FactSource;
+  readonly #facts: Facts;
 
   constructor(tables: CommandTables) {
     this.#tables = tables;
-    this.#source = factsIn(tables);
+    this.#facts = factsIn(tables);
   }
 
   run(command: Command, env: Environment, effects: BatchEffects): Outcome<unknown> {
@@ -49,8 +48,7 @@ export class CommandRunner {
     const decider = deciderOf(aggregate.type);
     const before = this.#tables.events.find(aggregate);
     const state = before?.state ?? decider.initial;
-    const facts = gatherFacts(decider.needs(state, command, env), this.#source, env.nowMs);
-    const decision = decider.decide(state, facts, command, env);
+    const decision = decider.decide(state, this.#facts, command, env);
     const recording = recordingOf(aggregate, state, decision, env);
     if (recording.events.length > 0) {
       this.#record(aggregate, before, recording);
@@ -78,10 +76,10 @@ export class CommandRunner {
   }
 }
 
-function factsIn({ events, claims, buckets, replies, suppressions }: CommandTables): FactSource {
+function factsIn({ events, claims, buckets, replies, suppressions }: CommandTables): Facts {
   return {
     claimHolder: (claim) => claims.holderOf(claim),
-    organization: (id) => events.stateOf("organization", id),
+    organization: (id) => events.stateOf("organization", id)?.settings,
     serviceAccount: (id) => events.stateOf("service_account", id),
     owners: (organizationId) => events.ownersOf(organizationId),
     isSuppressed: (suppression) => suppressions.has(suppression),

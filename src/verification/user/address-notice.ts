@@ -13,7 +13,7 @@
 import type { FactKey, Facts, OutboxEntry } from "../decider.ts";
 import { MAX_ACCEPT_LANGUAGE_LENGTH, type Environment } from "../environment.ts";
 import { maskedAddress } from "../masked-address.ts";
-import { suppressionNeed, suppressionText } from "../suppression.ts";
+import { suppressionNeed } from "../suppression.ts";
 import type { Owner } from "./email-permission.ts";
 import type { UserState } from "./state.ts";
 
@@ -37,8 +37,8 @@ export function addressNotice(
 ): readonly OutboxEntry[] {
   const { address, isVerified } = state.email;
   if (env.policy.addressChangeNotice !== true || !isVerified) return [];
-  if (facts.organizations.get(organizationId)?.notices === false) return [];
-  if (facts.suppressions.has(suppressionText({ organizationId, address }))) return [];
+  if (facts.organization(organizationId)?.notices === false) return [];
+  if (facts.isSuppressed({ organizationId, address })) return [];
   const { newNotice, nowMs } = env;
   if (newNotice === undefined) {
     throw new TypeError("a command that changes an address needs environment.newNotice");

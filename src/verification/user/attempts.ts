@@ -76,8 +76,8 @@ export function budgetsOf(state: UserState, command: SubmittedCode, env: Environ
 }
 
 /** How many more wrong tries the budget takes. */
-export function triesLeft({ bucket, limit }: Budget, facts: Facts): number {
-  return limit - (facts.buckets.get(bucket)?.used ?? 0);
+export function triesLeft({ bucket, limit }: Budget, facts: Facts, nowMs: number): number {
+  return limit - (facts.bucket(bucket, nowMs)?.used ?? 0);
 }
 
 /**

@@ -69,7 +69,7 @@ function verify(state: UserState, facts: Facts, command: SubmittedCode, env: Env
   }
   const budgets = budgetsOf(state, command, env);
   if (budgets.length === 0) return refuseFutile(whyNot(known, state, env));
-  const spent = budgets.filter((budget) => triesLeft(budget, facts) <= 0);
+  const spent = budgets.filter((budget) => triesLeft(budget, facts, env.nowMs) <= 0);
   if (spent.length > 0) return refuseFutile(usedUp(spent, budgets, facts, command, env));
 
   const live = liveCodes(state, env.nowMs);
@@ -84,7 +84,7 @@ function verify(state: UserState, facts: Facts, command: SubmittedCode, env: Env
     newest === undefined
       ? []
       : [{ type: "user.human.email.verification.failed", payload: { codeId: newest.codeId } }];
-  const left = Math.min(...budgets.map((budget) => triesLeft(budget, facts))) - 1;
+  const left = Math.min(...budgets.map((budget) => triesLeft(budget, facts, env.nowMs))) - 1;
   return refuse(whyNot(known, state, env, left), {
     events,
     debits: debitsOf(budgets, events.length, command, env),
@@ -154,7 +154,7 @@ function usedUp(
 ): Failure {
   const perDay = spent.find(({ kind }) => kind === "address");
   if (perDay !== undefined) {
-    const untilMs = facts.buckets.get(perDay.bucket)?.expiresAtMs ?? perDay.expiresAtMs;
+    const untilMs = facts.bucket(perDay.bucket, nowMs)?.expiresAtMs ?? perDay.expiresAtMs;
     return failure("ADDRESS_USED_UP", {
       metadata: { limit: "address" },
       retryAfterMs: untilMs - nowMs,

@@ -6,7 +6,7 @@
  * as in ZITADEL; an anonymous one (VerifyEmail only) cannot, see `decideVerify`.
  */
 import { checkPermission, type Permission } from "../caller.ts";
-import { accept, claimText, refuse, type ClaimChange, type Decision, type Facts } from "../decider.ts";
+import { accept, refuse, type ClaimChange, type Decision, type Facts } from "../decider.ts";
 import type { Environment } from "../environment.ts";
 import { failure, type Failure, type FailureName } from "../failures.ts";
 import type { LifeCycleCommandType, NewProfile, UserCommand, UserReply } from "./commands.ts";
@@ -59,7 +59,7 @@ function decideAdd(
   env: Environment,
 ): UserDecision {
   const { userId, organizationId, profile } = command;
-  if (!facts.organizations.has(organizationId)) return refuse(failure("ORGANIZATION_NOT_FOUND"));
+  if (facts.organization(organizationId) === undefined) return refuse(failure("ORGANIZATION_NOT_FOUND"));
   const denied = checkAddPermission(env.caller, organizationId);
   if (denied !== undefined) return refuse(denied);
 
@@ -70,11 +70,11 @@ function decideAdd(
   const nameProblem = profileProblem(profile) ?? userTextProblem({ userId, username, profile });
   if (nameProblem !== undefined) return refuse(nameProblem);
   const subject = subjectClaim(userId);
-  if (state.status !== "unknown" || facts.claims.has(claimText(subject))) {
+  if (state.status !== "unknown" || facts.claimHolder(subject) !== undefined) {
     return refuse(failure("USER_ALREADY_EXISTS"));
   }
   const claimed = usernameClaim(username);
-  if (facts.claims.has(claimText(claimed))) return refuse(failure("USERNAME_TAKEN"));
+  if (facts.claimHolder(claimed) !== undefined) return refuse(failure("USERNAME_TAKEN"));
 
   const givenName = profile.givenName.trim();
   const familyName = profile.familyName.trim();
@@ -123,7 +123,7 @@ function decideUpdate(
     if (username === "") return refuse(failure("USERNAME_EMPTY"));
     const unfit = userTextProblem({ username });
     if (unfit !== undefined) return refuse(unfit);
-    const holder = facts.claims.get(claimText(usernameClaim(username)));
+    const holder = facts.claimHolder(usernameClaim(username));
     if (holder !== undefined && holder !== command.userId) return refuse(failure("USERNAME_TAKEN"));
     if (username !== state.username) {
       events.push({ type: "user.username.changed", payload: { userName: username } });

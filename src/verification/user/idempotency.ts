@@ -12,7 +12,6 @@
  * Writes of a store come one after the other, so of equal calls at one time the first does the work and the others find
  * what it left. There is no state between "not yet" and "done" that a crash could leave behind.
  */
-import type { Caller } from "../caller.ts";
 import {
   refuse,
   type Decider,
@@ -21,6 +20,7 @@ import {
   type KeptReply,
   type ReplyToKeep,
 } from "../decider.ts";
+import type { Environment } from "../environment.ts";
 import { failure } from "../failures.ts";
 import type { IdempotencyKey, UserCommand, UserReply } from "./commands.ts";
 import { checkRepeatPermission } from "./email-permission.ts";
@@ -45,7 +45,7 @@ export function withIdempotency(decider: UserDecider): UserDecider {
     decide(state, facts, command, env) {
       const { idempotency } = command;
       if (idempotency === undefined) return decider.decide(state, facts, command, env);
-      const repeated = repeat(command, idempotency, facts, env.caller);
+      const repeated = repeat(command, idempotency, facts, env);
       if (repeated !== undefined) return repeated;
       const decision = decider.decide(state, facts, command, env);
       if (!decision.outcome.ok) return decision;
@@ -59,9 +59,9 @@ function repeat(
   command: UserCommand,
   { scope, fingerprint }: IdempotencyKey,
   facts: Facts,
-  caller: Caller,
+  { caller, nowMs }: Environment,
 ): UserDecision | undefined {
-  const kept = facts.replies.get(scope);
+  const kept = facts.reply(scope, nowMs);
   if (kept === undefined) return undefined;
   if (kept.fingerprint !== fingerprint) return refuse(failure("IDEMPOTENCY_KEY_REUSED"));
   // Of the kept user, not of the command's: that is another one where an id was made for a user to be added.

@@ -17,8 +17,9 @@ export function linkHostNeeds(organizationId: string, verification: Verification
 /** @returns URL_TEMPLATE_HOST_REFUSED_HERE, or undefined */
 export function linkHostProblem(verification: Verification, owner: Owner, facts: Facts): Failure | undefined {
   const template = templateOf(verification);
-  const allowedHosts = facts.organizations.get(owner.organizationId)?.linkHosts ?? [];
-  if (template === undefined || allowedHosts.length === 0) return undefined;
+  if (template === undefined) return undefined;
+  const allowedHosts = facts.organization(owner.organizationId)?.linkHosts ?? [];
+  if (allowedHosts.length === 0) return undefined;
   const checked = checkLinkTemplate(template, { allowedHosts }, owner);
   if (checked.ok) return undefined;
   const metadata = { ...checked.failure.metadata, scope: "organization" };

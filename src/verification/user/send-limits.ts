@@ -46,7 +46,6 @@ export function sendLimitOf(name: FailureName): SendLimitName | undefined {
 
 /** @param decider costs nothing more where no limit is set */
 export function withSendLimits(decider: UserDecider): UserDecider {
-  const countersOf = rememberingLast(countersFor);
   return {
     ...decider,
     needs(state, command, env) {
@@ -54,7 +53,7 @@ export function withSendLimits(decider: UserDecider): UserDecider {
       const limits = env.policy.sends;
       const address = limits === undefined ? undefined : addressAskedFor(state, command);
       if (limits === undefined || address === undefined) return keys;
-      const counters = countersOf(limits, { address, userId: command.userId }, env);
+      const counters = countersFor(limits, { address, userId: command.userId }, env);
       return [...keys, ...counters.map(({ bucket }): FactKey => ({ kind: "bucket", bucket }))];
     },
     decide(state, facts, command, env) {
@@ -62,7 +61,7 @@ export function withSendLimits(decider: UserDecider): UserDecider {
       const limits = env.policy.sends;
       if (limits === undefined || !issuesCode(decision)) return decision;
       const address = addressAfter(state, decision.events);
-      const counters = countersOf(limits, { address, userId: command.userId }, env);
+      const counters = countersFor(limits, { address, userId: command.userId }, env);
       return limited(decision, counters, limits.mode, facts, env.nowMs);
     },
   };
@@ -113,22 +112,6 @@ function countersFor(
   return counters;
 }
 
-/**
- * What the rules look at and what they decide by are the same counters, asked for one right after the other: naming them
- * once takes a quarter off what the limits cost.
- */
-function rememberingLast(make: typeof countersFor): typeof countersFor {
-  let last:
-    | { readonly env: Environment; readonly to: Receiver; readonly counters: readonly Counter[] }
-    | undefined;
-  return (limits, to, env) => {
-    if (last?.env !== env || last.to.address !== to.address || last.to.userId !== to.userId) {
-      last = { env, to, counters: make(limits, to, env) };
-    }
-    return last.counters;
-  };
-}
-
 function limited(
   decision: Decision<UserEvent, UserReply>,
   counters: readonly Counter[],
@@ -159,7 +142,7 @@ interface Wait extends Counter {
 function longestWait(counters: readonly Counter[], facts: Facts, nowMs: number): Wait | undefined {
   let longest: Wait | undefined;
   for (const counter of counters) {
-    const use = facts.buckets.get(counter.bucket);
+    const use = facts.bucket(counter.bucket, nowMs);
     if (use === undefined || use.used < counter.allowed) continue;
     const waitMs = use.expiresAtMs - nowMs;
     if (longest === undefined || waitMs > longest.waitMs) longest = { ...counter, waitMs };

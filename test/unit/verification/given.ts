@@ -1,6 +1,6 @@
 /**
- * Given events, when a command, then a decision: a scenario plays the store for one aggregate. It shows a decision only
- * the facts that `needs` asked for, applies what was decided, and keeps claims and buckets as a store would.
+ * Given events, when a command, then a decision: a scenario plays the store for one aggregate. A decision that looks at
+ * a fact that `needs` did not name throws. It applies what was decided, and keeps claims and buckets as a store would.
  */
 import { aggregateOf, type Command } from "../../../src/verification/aggregates.ts";
 import type { Caller } from "../../../src/verification/caller.ts";
@@ -13,15 +13,11 @@ import {
   type DomainEvent,
   type FactKey,
   type Facts,
-  type KeptReply,
   type ReplyToKeep,
 } from "../../../src/verification/decider.ts";
 import type { Environment, Policy } from "../../../src/verification/environment.ts";
 import { failureCatalogue, failureMessage } from "../../../src/verification/failures.ts";
-import {
-  DEFAULT_ORGANIZATION_SETTINGS,
-  type OrganizationSettings,
-} from "../../../src/verification/organization-settings.ts";
+import { DEFAULT_ORGANIZATION_SETTINGS } from "../../../src/verification/organization-settings.ts";
 import type { ServiceAccountState } from "../../../src/verification/service-account.ts";
 import { suppressionText } from "../../../src/verification/suppression.ts";
 import { newCode } from "./new-code.ts";
@@ -125,7 +121,7 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
       allowsSuppressed,
       clientAddress,
     };
-    const facts = this.#facts(this.decider.needs(this.state, command, env), nowMs);
+    const facts = this.#facts(this.decider.needs(this.state, command, env));
     const decision = this.decider.decide(this.state, facts, command, env);
     this.record(decision.events, nowMs, decision.organizationId);
     for (const { action, ...claim } of decision.claims) {
@@ -155,44 +151,44 @@ export class Scenario<State extends AggregateHead, C extends Command, Event exte
   }
 
   #bucket(bucket: string, nowMs: number): BucketUse | undefined {
-    const row = this.buckets.get(bucket);
-    return row === undefined || row.expiresAtMs <= nowMs ? undefined : row;
+    return unlessOver(this.buckets.get(bucket), nowMs);
   }
 
-  #facts(asked: readonly FactKey[], nowMs: number): Facts {
-    const claims = new Map<string, string>();
-    const organizations = new Map<string, OrganizationSettings>();
-    const serviceAccounts = new Map<string, ServiceAccountState>();
-    const owners = new Map<string, readonly string[]>();
-    const buckets = new Map<string, BucketUse>();
-    const suppressions = new Set<string>();
-    const replies = new Map<string, KeptReply>();
-    for (const key of asked) {
-      if (key.kind === "bucket") {
-        const row = this.#bucket(key.bucket, nowMs);
-        if (row !== undefined) buckets.set(key.bucket, row);
-      } else if (key.kind === "organization") {
-        const settings = this.organizations.get(key.organizationId);
-        if (settings !== undefined) organizations.set(key.organizationId, settings);
-      } else if (key.kind === "serviceAccount") {
-        const account = this.serviceAccounts.get(key.serviceAccountId);
-        if (account !== undefined) serviceAccounts.set(key.serviceAccountId, account);
-      } else if (key.kind === "owners") {
-        owners.set(key.organizationId, this.owners.get(key.organizationId) ?? ["another-owner"]);
-      } else if (key.kind === "reply") {
-        const row = this.replies.get(key.scope);
-        if (row !== undefined && row.expiresAtMs > nowMs) replies.set(key.scope, row);
-      } else if (key.kind === "suppression") {
-        const text = suppressionText(key.suppression);
-        if (this.suppressions.has(text)) suppressions.add(text);
-      } else {
-        const text = claimText(key.claim);
-        const holder = this.claims.get(text);
-        if (holder !== undefined) claims.set(text, holder);
-      }
-    }
-    return { claims, organizations, serviceAccounts, owners, buckets, suppressions, replies };
+  #facts(asked: readonly FactKey[]): Facts {
+    const loaded = new Set(asked.map(textOf));
+    const look = <Value>(key: FactKey, value: Value): Value => {
+      if (!loaded.has(textOf(key))) throw new Error(`${textOf(key)} is looked at, but not in needs`);
+      return value;
+    };
+    return {
+      claimHolder: (claim) => look({ kind: "claim", claim }, this.claims.get(claimText(claim))),
+      organization: (organizationId) =>
+        look({ kind: "organization", organizationId }, this.organizations.get(organizationId)),
+      serviceAccount: (serviceAccountId) =>
+        look({ kind: "serviceAccount", serviceAccountId }, this.serviceAccounts.get(serviceAccountId)),
+      owners: (organizationId) =>
+        look({ kind: "owners", organizationId }, this.owners.get(organizationId) ?? ["another-owner"]),
+      isSuppressed: (suppression) =>
+        look({ kind: "suppression", suppression }, this.suppressions.has(suppressionText(suppression))),
+      bucket: (bucket, nowMs) => look({ kind: "bucket", bucket }, this.#bucket(bucket, nowMs)),
+      reply: (scope, nowMs) => look({ kind: "reply", scope }, unlessOver(this.replies.get(scope), nowMs)),
+    };
   }
+}
+
+function textOf(key: FactKey): string {
+  switch (key.kind) {
+    case "claim":
+      return `claim ${claimText(key.claim)}`;
+    case "suppression":
+      return `suppression ${suppressionText(key.suppression)}`;
+    default:
+      return Object.values(key).join(" ");
+  }
+}
+
+function unlessOver<Row extends { readonly expiresAtMs: number }>(row: Row | undefined, nowMs: number) {
+  return row === undefined || row.expiresAtMs <= nowMs ? undefined : row;
 }
 
 /** A decision with its failure as the wire shows it: `<code>: <text> (<id>)`. */
