@@ -11,10 +11,17 @@
  *     drop()         the task was rolled back, and its values with it
  *     committed()    the batch's values stay
  */
+interface Change<Value> {
+  readonly key: string;
+  readonly value: Value;
+  /** What stood there. */
+  readonly before: Value | undefined;
+}
+
 export class BatchMemory<Value> {
   #values = new Map<string, Value>();
-  /** What stood there before, oldest change first. */
-  readonly #changes: { readonly key: string; readonly before: Value | undefined }[] = [];
+  /** Oldest first. */
+  readonly #changes: Change<Value>[] = [];
   /** So many of the changes belong to tasks that are done. */
   #kept = 0;
 
@@ -27,7 +34,12 @@ export class BatchMemory<Value> {
   }
 
   set(key: string, value: Value): void {
-    this.#changes.push({ key, before: this.#values.get(key) });
+    this.change(key, this.#values.get(key), value);
+  }
+
+  /** The same where it is known what stands there. @param before as `find` says */
+  change(key: string, before: Value | undefined, value: Value): void {
+    this.#changes.push({ key, before, value });
     this.#values.set(key, value);
   }
 
@@ -52,10 +64,7 @@ export class BatchMemory<Value> {
   /** What the batch has set, as it is now. */
   changed(): ReadonlyMap<string, Value> {
     const changed = new Map<string, Value>();
-    for (const { key } of this.#changes) {
-      const value = this.#values.get(key);
-      if (value !== undefined) changed.set(key, value);
-    }
+    for (const { key, value } of this.#changes) changed.set(key, value);
     return changed;
   }
 

@@ -19,6 +19,9 @@ const MOVED_TOGETHER = 8_192;
 /** So many are looked at in one go, in a few milliseconds. */
 const PRUNED_AT_A_TIME = 2_000;
 
+/** A start reads all of them, in some twenty milliseconds. */
+const LOGGED_AT_MOST = 32_768;
+
 type LoggedBucket = readonly [bucket: string, used: number, expiresAtMs: number];
 
 export class BucketTable {
@@ -54,9 +57,13 @@ export class BucketTable {
 
   debit({ bucket, amount, expiresAtMs }: Debit, nowMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, nowMs);
-    const running = this.find(bucket, nowMs);
-    const used = (running?.used ?? 0) + amount;
-    this.#memory.set(bucket, { used, expiresAtMs: running?.expiresAtMs ?? expiresAtMs });
+    const inMemory = this.#memory.find(bucket);
+    const last = inMemory ?? this.#load(bucket);
+    const isRunning = last !== undefined && last.expiresAtMs > nowMs;
+    const use = isRunning
+      ? { used: last.used + amount, expiresAtMs: last.expiresAtMs }
+      : { used: amount, expiresAtMs };
+    this.#memory.change(bucket, inMemory, use);
   }
 
   keep(): void {
@@ -70,7 +77,8 @@ export class BucketTable {
   write(): void {
     const raised = this.#memory.changed();
     this.#logged += raised.size;
-    this.#isMoving = this.#isMoveAsked || this.#logged >= MOVED_TOGETHER;
+    this.#isMoving =
+      this.#isMoveAsked || this.#memory.all().size >= MOVED_TOGETHER || this.#logged >= LOGGED_AT_MOST;
     if (this.#isMoving) move(this.#statements, this.#running());
     else if (raised.size > 0) this.#statements.log.run(toJson(raised));
   }
