@@ -3,6 +3,7 @@ import type { Message } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { UserService } from "../../gen/zitadel/user/v2/user_service_pb.ts";
 import type { EnvironmentFactory } from "../store/environment-factory.ts";
+import type { ReturnedCode } from "../store/kept-codes.ts";
 import type { Store } from "../store/store.ts";
 import type { UserFilter } from "../store/user-query.ts";
 import { checkPermission, type Caller } from "../verification/caller.ts";
@@ -51,9 +52,14 @@ interface CodeAnswer {
 export function createUserService(options: UserServiceOptions): UnaryService<typeof UserService> {
   const { store, environments, sendLimitWatch } = options;
 
-  async function issueCode(command: UserCommand, env: Environment, call: Call): Promise<UserReply> {
+  async function issueCode(
+    command: UserCommand,
+    env: Environment,
+    call: Call,
+    returned?: ReturnedCode,
+  ): Promise<UserReply> {
     try {
-      const reply: UserReply = await store.execute(command, env);
+      const reply: UserReply = await store.execute(command, env, returned);
       if (reply.overLimit !== undefined) sendLimitWatch?.passed(reply.overLimit, command.userId, call);
       return reply;
     } catch (error) {
@@ -84,8 +90,8 @@ export function createUserService(options: UserServiceOptions): UnaryService<typ
       const reply = await issueCode(command, asked, call);
       return { userId: command.userId, reply, code: reply.returnsCode ? code : undefined };
     }
-    const sealed = verification === "return" && { sealedCode: environments.sealCode(code, key.scope) };
-    const reply = await issueCode({ ...command, idempotency: { ...key, ...sealed } }, asked, call);
+    const returned = verification === "return" ? environments.returnedCode(code) : undefined;
+    const reply = await issueCode({ ...command, idempotency: key }, asked, call, returned);
     if (reply.replay !== undefined) return repeat(reply, reply.replay, key, call);
     return { userId: command.userId, reply, code: reply.returnsCode ? code : undefined };
   }

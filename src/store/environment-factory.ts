@@ -10,6 +10,7 @@ import {
   type Policy,
 } from "../verification/environment.ts";
 import type { IdentifierFactory, RandomBytes } from "./identifiers.ts";
+import { openKeptCode, sealCodes, type ReturnedCode } from "./kept-codes.ts";
 import type { Keyring } from "./keyring.ts";
 
 export interface EnvironmentSources {
@@ -36,9 +37,11 @@ export interface CommandOrigin {
 
 export class EnvironmentFactory {
   readonly #sources: EnvironmentSources;
+  readonly #sealCodes: ReturnedCode["seal"];
 
   constructor(sources: EnvironmentSources) {
     this.#sources = sources;
+    this.#sealCodes = (codes) => sealCodes(sources.keyring, codes);
   }
 
   nowMs(): number {
@@ -110,18 +113,20 @@ export class EnvironmentFactory {
     return code === "" ? [] : this.#sources.keyring.candidateMacs(userId, code);
   }
 
-  /** @param context additional data, see Keyring.seal */
-  sealCode(code: string, context: string): string {
-    return this.#sources.keyring.seal(code, context);
+  /** For an answer that is kept for repetitions of its call. */
+  returnedCode(code: string): ReturnedCode {
+    return { code, seal: this.#sealCodes };
   }
 
   /**
+   * The code of an answer that was kept.
+   *
+   * @param scope of its Idempotency-Key
    * @returns undefined when the key that sealed the code is gone
-   * @throws Error when code or context were changed
+   * @throws Error when the code is of another answer, or was changed
    */
-  openCode(sealed: string, context: string): string | undefined {
-    const { keyring } = this.#sources;
-    return keyring.canOpen(sealed) ? keyring.open(sealed, context) : undefined;
+  openCode(sealed: string, scope: string): string | undefined {
+    return openKeptCode(this.#sources.keyring, sealed, scope);
   }
 
   #originOf({ requestId, clientAddress }: CommandOrigin): EventOrigin {

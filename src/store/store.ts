@@ -42,13 +42,17 @@ import type {
   SuppressionQuery,
 } from "./deliveries.ts";
 import type { EventPage, EventQuery } from "./event-query.ts";
+import type { ReturnedCode } from "./kept-codes.ts";
 import type { UserPage, UserQuery } from "./user-query.ts";
 
 export type { DeliveryState, PendingState } from "./deliveries.ts";
 
 export interface Store {
-  /** @throws FailureError for refusals, overload and an unavailable database */
-  execute<C extends Command>(command: C, env: Environment): Promise<ReplyOf<C>>;
+  /**
+   * @param returned the code that the caller asks for, with a command that has an idempotency key: it is sealed and kept
+   * @throws FailureError for refusals, overload and an unavailable database
+   */
+  execute<C extends Command>(command: C, env: Environment, returned?: ReturnedCode): Promise<ReplyOf<C>>;
 
   /** Takes up to `count` due deliveries under a lease; see the state machine in mail/dispatcher.ts. */
   claimDeliveries(count: number, nowMs: number, leaseUntilMs: number): Promise<ClaimedDelivery[]>;

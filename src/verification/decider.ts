@@ -86,7 +86,7 @@ export interface KeptReply {
   readonly fingerprint: string;
   readonly userId: string;
   readonly details: Details;
-  /** The code that the caller got, sealed under the scope; null where it got none. */
+  /** The code that the caller got, sealed; null where it got none. */
   readonly sealedCode: string | null;
 }
 

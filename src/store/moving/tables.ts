@@ -132,9 +132,9 @@ export const TABLES: readonly TablePlan[] = [
     targetKey: ["scope"],
     // A batch holds up to a few hundred.
     pageRows: 50,
-    // Of those with one scope only the last can still be alive.
-    convert: ({ replies }, startedAtMs) =>
-      repliesIn(String(replies))
+    // Of those with one scope only the last can still be alive. Each takes the sealed codes of its batch along.
+    convert: ({ replies, sealed_codes: sealedCodes }, startedAtMs) =>
+      repliesIn(String(replies), String(sealedCodes))
         .filter(({ expiresAtMs }) => expiresAtMs > startedAtMs)
         .map(({ scope, fingerprint, userId, details, sealedCode, expiresAtMs }) => ({
           scope,

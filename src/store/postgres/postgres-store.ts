@@ -50,6 +50,7 @@ import {
   type StoreFigures,
   type UserHold,
 } from "../store.ts";
+import { sealedCodeAt, type ReturnedCode } from "../kept-codes.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
 import { ClaimRegister } from "./claim-register.ts";
 import { CommitFeed, type OwnCommit } from "./commit-feed.ts";
@@ -193,8 +194,12 @@ export class PostgresStore implements Store {
     }
   }
 
-  async execute<C extends Command>(command: C, env: Environment): Promise<ReplyOf<C>> {
-    return (await this.#commands.submit({ command, env })) as ReplyOf<C>;
+  async execute<C extends Command>(
+    command: C,
+    env: Environment,
+    returned?: ReturnedCode,
+  ): Promise<ReplyOf<C>> {
+    return (await this.#commands.submit({ command: withSealedCode(command, returned), env })) as ReplyOf<C>;
   }
 
   async claimDeliveries(count: number, nowMs: number, leaseUntilMs: number): Promise<ClaimedDelivery[]> {
@@ -440,6 +445,14 @@ export class PostgresStore implements Store {
     if (trouble === "unavailable" || trouble === "inDoubt") this.#commands.noteUnavailable();
     return refusalOf(error);
   }
+}
+
+/** Each command is written with rows of its own, so its code is sealed alone. */
+function withSealedCode<C extends Command>(command: C, returned: ReturnedCode | undefined): C {
+  const key = "idempotency" in command ? command.idempotency : undefined;
+  if (returned === undefined || key === undefined) return command;
+  const sealedCodes = returned.seal([{ code: returned.code, scope: key.scope }]);
+  return { ...command, idempotency: { ...key, sealedCode: sealedCodeAt(sealedCodes, 0) } };
 }
 
 async function readAggregates(

@@ -18,6 +18,7 @@ import type { Database } from "better-sqlite3";
 import { failure, FailureError } from "../../verification/failures.ts";
 import type { CommitMeter } from "../../observability/meters.ts";
 import type { Commit } from "../store.ts";
+import { sealTogether, type BatchCode } from "./batch-codes.ts";
 import { openForWriting } from "./connection.ts";
 import type { BatchResult, FromWriter, ToWriter, WriteResult, WriteTask } from "./messages.ts";
 import { hasLeases } from "./outbox.ts";
@@ -42,6 +43,7 @@ export interface GroupCommitOptions {
 
 interface Waiting {
   readonly task: WriteTask;
+  readonly code: BatchCode | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -106,14 +108,18 @@ export class GroupCommit {
     return this.#waiting.length;
   }
 
-  /** Resolves with the task's value once its commit is on disk. */
-  submit(task: WriteTask): Promise<unknown> {
+  /**
+   * Resolves with the task's value once its commit is on disk.
+   *
+   * @param code of the answer that the task keeps; its key is part of the task
+   */
+  submit(task: WriteTask, code?: BatchCode): Promise<unknown> {
     if (this.#state === "failed" || this.#draining !== undefined) return Promise.reject(unavailable());
     if (this.#waiting.length >= this.#maxWaiting) {
       return Promise.reject(new FailureError(failure("OVERLOADED", { retryAfterMs: OVERLOAD_RETRY_MS })));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ task, resolve, reject });
+      this.#waiting.push({ task, code, resolve, reject });
       this.#scheduleFlush();
     });
   }
@@ -161,7 +167,8 @@ export class GroupCommit {
     const batch = this.#waiting.splice(0, MAX_BATCH_TASKS);
     this.#inFlight = batch;
     this.#handedOverMs = performance.now();
-    this.#send({ kind: "batch", tasks: batch.map((waiting) => waiting.task) });
+    const sealedCodes = sealTogether(batch.flatMap(({ code }) => code ?? []));
+    this.#send({ kind: "batch", tasks: batch.map((waiting) => waiting.task), sealedCodes });
   }
 
   #send(message: ToWriter): void {

@@ -37,7 +37,8 @@ export type BatchResult =
   | { readonly kind: "inDoubt"; readonly error: Error };
 
 export type ToWriter =
-  | { readonly kind: "batch"; readonly tasks: readonly WriteTask[] }
+  /** `sealedCodes`: those of the answers that the tasks keep, see batch-codes.ts. */
+  | { readonly kind: "batch"; readonly tasks: readonly WriteTask[]; readonly sealedCodes: string }
   | { readonly kind: "close" };
 
 export type FromWriter =

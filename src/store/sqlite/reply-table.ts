@@ -13,6 +13,7 @@
  */
 import type { Database, Statement } from "better-sqlite3";
 import type { KeptReply, ReplyToKeep } from "../../verification/decider.ts";
+import { isPlaceOfCode } from "../kept-codes.ts";
 import { BatchMemory } from "./batch-memory.ts";
 
 /** Moved within one transaction, in a few milliseconds. */
@@ -28,28 +29,43 @@ interface PlacedReply {
   readonly reply: ReplyToKeep;
   /** The row of `reply_batches` that holds it. */
   readonly batchId: number;
+  /** Of that row. */
+  readonly sealedCodes: string;
 }
 
 interface Row {
   readonly id: number;
   readonly expiresAtMs: number;
   readonly replies: string;
+  readonly sealedCodes: string;
 }
+
+type PrunedRow = Omit<Row, "sealedCodes">;
 
 export class ReplyTable {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #memory = new BatchMemory<PlacedReply>();
   /** Of the batch that runs: above every id that the index may hold, also where the answers are gone. */
   #batchId: number;
+  /** Of the batch that runs. */
+  #sealedCodes = "";
   #isIndexing = false;
 
   constructor(database: Database) {
     this.#statements = prepare(database);
-    for (const { id, replies } of this.#statements.unindexed.iterate(INDEXED_THROUGH) as Iterable<Row>) {
-      for (const reply of repliesIn(replies)) this.#memory.set(reply.scope, { reply, batchId: id });
+    for (const row of this.#statements.unindexed.iterate(INDEXED_THROUGH) as Iterable<Row>) {
+      const { id, replies, sealedCodes } = row;
+      for (const reply of JSON.parse(replies) as ReplyToKeep[]) {
+        this.#memory.set(reply.scope, { reply, batchId: id, sealedCodes });
+      }
     }
     this.#memory.committed();
     this.#batchId = this.#statements.nextId.get(INDEXED_THROUGH) as number;
+  }
+
+  /** @param sealedCodes of the answers that the next batch keeps, see batch-codes.ts */
+  nextCodes(sealedCodes: string): void {
+    this.#sealedCodes = sealedCodes;
   }
 
   begin(): void {
@@ -59,12 +75,14 @@ export class ReplyTable {
 
   /** The answer under the scope, unless it is over. */
   find(scope: string, nowMs: number): KeptReply | undefined {
-    const recent = this.#memory.find(scope)?.reply;
-    if (recent !== undefined && recent.expiresAtMs > nowMs) return recent;
+    const recent = this.#memory.find(scope);
+    if (recent !== undefined && recent.reply.expiresAtMs > nowMs) {
+      return withSealedCode(recent.reply, recent.sealedCodes);
+    }
     const { lookUp, select } = this.#statements;
     for (const id of lookUp.all(startOf(scope)) as number[]) {
-      const replies = select.get(id) as string | undefined;
-      const found = repliesIn(replies ?? "[]").find(
+      const row = select.get(id) as Pick<Row, "replies" | "sealedCodes"> | undefined;
+      const found = repliesIn(row?.replies ?? "[]", row?.sealedCodes ?? "").find(
         (reply) => reply.scope === scope && reply.expiresAtMs > nowMs,
       );
       if (found !== undefined) return found;
@@ -74,7 +92,8 @@ export class ReplyTable {
 
   /** @param reply under a scope without an answer, or with one that is over */
   add(reply: ReplyToKeep): void {
-    this.#memory.set(reply.scope, { reply, batchId: this.#batchId });
+    const { scope } = reply;
+    this.#memory.set(scope, { reply, batchId: this.#batchId, sealedCodes: this.#sealedCodes });
   }
 
   keep(): void {
@@ -90,7 +109,7 @@ export class ReplyTable {
     if (given.size === 0) return;
     const replies = Array.from(given.values(), ({ reply }) => reply);
     const expiresAtMs = Math.max(...replies.map((reply) => reply.expiresAtMs));
-    this.#statements.insert.run(this.#batchId, expiresAtMs, JSON.stringify(replies));
+    this.#statements.insert.run(this.#batchId, expiresAtMs, JSON.stringify(replies), this.#sealedCodes);
     this.#isIndexing = this.#memory.all().size >= RECENT_REPLIES;
     if (this.#isIndexing) this.#indexAll();
     this.#batchId += 1;
@@ -104,15 +123,16 @@ export class ReplyTable {
   /** Removes some that are over. @returns whether there may be more */
   prune(nowMs: number): boolean {
     const { oldest, unindex, remove } = this.#statements;
-    const over: Row[] = [];
+    const over: PrunedRow[] = [];
     let removed = 0;
-    for (const row of oldest.iterate() as Iterable<Row>) {
+    for (const row of oldest.iterate() as Iterable<PrunedRow>) {
       if (row.expiresAtMs > nowMs || removed >= PRUNED_AT_A_TIME) break;
       over.push(row);
-      removed += repliesIn(row.replies).length;
+      removed += scopesIn(row).length;
     }
-    for (const { id, replies } of over) {
-      for (const { scope } of repliesIn(replies)) {
+    for (const row of over) {
+      const { id } = row;
+      for (const scope of scopesIn(row)) {
         const isIndexed = unindex.run(startOf(scope), id).changes > 0;
         if (!isIndexed && this.#memory.find(scope)?.batchId === id) this.#memory.delete(scope);
       }
@@ -133,8 +153,18 @@ function startOf(scope: string): string {
 }
 
 /** The answers that a row of `reply_batches` holds. */
-export function repliesIn(json: string): ReplyToKeep[] {
-  return JSON.parse(json) as ReplyToKeep[];
+export function repliesIn(json: string, sealedCodes: string): ReplyToKeep[] {
+  return (JSON.parse(json) as ReplyToKeep[]).map((reply) => withSealedCode(reply, sealedCodes));
+}
+
+function scopesIn({ replies }: PrunedRow): string[] {
+  return (JSON.parse(replies) as ReplyToKeep[]).map(({ scope }) => scope);
+}
+
+function withSealedCode(reply: ReplyToKeep, sealedCodes: string): ReplyToKeep {
+  const { sealedCode } = reply;
+  if (sealedCode === null || !isPlaceOfCode(sealedCode)) return reply;
+  return { ...reply, sealedCode: sealedCodes + sealedCode };
 }
 
 function prepare(
@@ -155,8 +185,8 @@ function prepare(
   const sql = (text: string) => database.prepare(text);
   return {
     lookUp: sql("SELECT batch_id FROM reply_index WHERE scope_start = ?").pluck(),
-    select: sql("SELECT replies FROM reply_batches WHERE id = ?").pluck(),
-    insert: sql("INSERT INTO reply_batches (id, expires_at_ms, replies) VALUES (?, ?, ?)"),
+    select: sql("SELECT replies, sealed_codes AS sealedCodes FROM reply_batches WHERE id = ?"),
+    insert: sql("INSERT INTO reply_batches (id, expires_at_ms, replies, sealed_codes) VALUES (?, ?, ?, ?)"),
     index: sql(
       `INSERT INTO reply_index (scope_start, batch_id)
        SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true ORDER BY 1, 2 ON CONFLICT DO NOTHING`,
@@ -165,7 +195,7 @@ function prepare(
       "INSERT INTO metadata (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
     ),
     unindexed: sql(
-      `SELECT id, expires_at_ms AS expiresAtMs, replies FROM reply_batches
+      `SELECT id, expires_at_ms AS expiresAtMs, replies, sealed_codes AS sealedCodes FROM reply_batches
        WHERE id > coalesce((SELECT CAST(value AS INTEGER) FROM metadata WHERE key = ?), 0) ORDER BY id`,
     ),
     nextId: sql(

@@ -261,6 +261,16 @@ const MIGRATIONS: readonly string[] = [
   INSERT INTO aggregates (type, id, position, state) SELECT type, id, position, state FROM keyed_aggregates;
   DROP TABLE keyed_aggregates;
   `,
+  // The codes of a batch's answers are sealed together: an answer says where among them its code stands.
+  `
+  ALTER TABLE reply_batches ADD COLUMN sealed_codes TEXT NOT NULL DEFAULT '';
+  DROP VIEW kept_replies;
+  CREATE VIEW kept_replies AS
+    SELECT value ->> '$.scope' AS scope, value ->> '$.userId' AS user_id,
+      iif(value ->> '$.sealedCode' LIKE '#%', sealed_codes, '') || (value ->> '$.sealedCode') AS sealed_code,
+      value ->> '$.expiresAtMs' AS expires_at_ms
+    FROM reply_batches, json_each(reply_batches.replies);
+  `,
 ];
 
 /** The version that this program brings a database to. */

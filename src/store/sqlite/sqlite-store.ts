@@ -44,7 +44,9 @@ import type {
 import type { EventPage, EventQuery } from "../event-query.ts";
 import { recordedEvent, type EventRow } from "../event-row.ts";
 import type { UserPage, UserQuery } from "../user-query.ts";
+import type { ReturnedCode } from "../kept-codes.ts";
 import { AccessTokenCache } from "./access-token-cache.ts";
+import type { BatchCode } from "./batch-codes.ts";
 import { openForReading } from "./connection.ts";
 import { DELIVERY_COLUMNS } from "./delivery-list-sql.ts";
 import { prepareTimeline, readTimeline } from "./delivery-log.ts";
@@ -121,8 +123,14 @@ export class SqliteStore implements Store {
     }
   }
 
-  execute<C extends Command>(command: C, env: Environment): Promise<ReplyOf<C>> {
-    return this.#writes.submit({ kind: "execute", command, env }) as Promise<ReplyOf<C>>;
+  execute<C extends Command>(command: C, env: Environment, returned?: ReturnedCode): Promise<ReplyOf<C>> {
+    const key = "idempotency" in command ? command.idempotency : undefined;
+    if (returned === undefined || key === undefined) {
+      return this.#writes.submit({ kind: "execute", command, env }) as Promise<ReplyOf<C>>;
+    }
+    const code: BatchCode = { ...returned, key: { ...key } };
+    const keyed = { ...command, idempotency: code.key };
+    return this.#writes.submit({ kind: "execute", command: keyed, env }, code) as Promise<ReplyOf<C>>;
   }
 
   async claimDeliveries(count: number, nowMs: number, leaseUntilMs: number): Promise<ClaimedDelivery[]> {

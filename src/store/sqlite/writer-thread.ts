@@ -23,7 +23,7 @@ try {
       port.close();
       return;
     }
-    say({ kind: "batch", result: writer.run(message.tasks), logPages: logPages() });
+    say({ kind: "batch", result: writer.run(message.tasks, message.sealedCodes), logPages: logPages() });
   });
   say({ kind: "ready" });
 } catch (error) {

@@ -79,7 +79,9 @@ export class Writer {
     this.#oldEvents = new OldEvents(database);
   }
 
-  run(tasks: readonly WriteTask[]): BatchResult {
+  /** @param sealedCodes of the answers that the tasks keep, see batch-codes.ts */
+  run(tasks: readonly WriteTask[], sealedCodes = ""): BatchResult {
+    this.#replies.nextCodes(sealedCodes);
     try {
       return this.#transact(tasks, (task) => this.#perform(task));
     } catch {

@@ -36,7 +36,7 @@ export interface IdempotencyKey {
   readonly scope: string;
   /** SHA-256 of the request as it was sent, base64url: before an id is made for a new user. */
   readonly fingerprint: string;
-  /** The new code, sealed under the scope; present where the caller asks for the code. */
+  /** The new code, sealed, or where it stands among those sealed with it; present where the caller asks for the code. */
   readonly sealedCode?: string;
 }
 
@@ -98,7 +98,7 @@ export interface Details {
 /** What an earlier call was answered beside the details. */
 export interface Replay {
   readonly userId: string;
-  /** The code that the caller got, sealed under the scope of its key. */
+  /** The code that the caller got, sealed. */
   readonly sealedCode?: string;
 }
 

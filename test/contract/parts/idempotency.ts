@@ -105,6 +105,48 @@ export function idempotencyContract(open: OpenWorld): void {
     expect(again).toEqual({ ...first, replay });
   });
 
+  test("codes that callers got come back, each to its own call, also where many were kept at once", async () => {
+    const world = await open();
+    await Promise.all(times(40, (n) => world.addUser(`user-${n}`)));
+    const ask = (n: number, code: string) => {
+      const { env } = world.environments.withNewCode(SYSTEM, `user-${n}`);
+      const idempotency = { ...KEY, scope: scopeOf(n) };
+      const returned = n % 3 === 0 ? undefined : world.environments.returnedCode(code);
+      const command = n % 3 === 0 ? sendCode(`user-${n}`) : returnCode(`user-${n}`);
+      return world.store.execute({ ...command, idempotency }, env, returned);
+    };
+    const scopeOf = (n: number) => `scope-${String(n).padStart(30, "0")}`;
+    const openedBy = async () => {
+      const answers = await Promise.all(times(40, (n) => ask(n, "LATER2")));
+      return answers.map(({ replay }, n) => {
+        const sealed = replay?.sealedCode;
+        return sealed === undefined ? replay : world.environments.openCode(sealed, scopeOf(n));
+      });
+    };
+    await Promise.all(times(40, (n) => ask(n, `CODE${n}`)));
+    const expected = times(40, (n) => (n % 3 === 0 ? { userId: `user-${n}` } : `CODE${n}`));
+    expect(await openedBy()).toEqual(expected);
+    await world.reopen();
+    expect(await openedBy()).toEqual(expected);
+    const keyIds = (await world.store.keyUses()).map(({ keyId }) => keyId);
+    expect(keyIds).toEqual([world.keyring.keyIds[0]]);
+  });
+
+  test("of equal commands in one batch, the one that was answered first has its code kept", async () => {
+    const world = await open();
+    await world.addUser("ada");
+    const answers = await Promise.all(
+      times(20, async (n) => {
+        const { env } = world.environments.withNewCode(SYSTEM, "ada");
+        const command = { ...returnCode("ada"), idempotency: KEY };
+        const reply = await world.store.execute(command, env, world.environments.returnedCode(`CODE${n}`));
+        const sealed = reply.replay?.sealedCode;
+        return sealed === undefined ? `CODE${n}` : world.environments.openCode(sealed, KEY.scope);
+      }),
+    );
+    expect(new Set(answers).size).toBe(1);
+  });
+
   describe("after a day", () => {
     test("the same call is a new one", async () => {
       const world = await open();
