@@ -10,7 +10,7 @@ import { migrate } from "../../src/store/sqlite/schema.ts";
 import { temporaryFolders } from "./temporary.ts";
 
 /** More than are kept in memory, so that the first of them are in the index and the last are not. */
-const MANY = 5_000;
+const MANY = 20_000;
 const NOW_MS = 1_000_000;
 const EXPIRY_MS = 2_000_000;
 
@@ -115,6 +115,17 @@ describe("kept answers", () => {
     expect(table.find(scopeOf(0), NOW_MS)?.fingerprint).toBe("request 0");
     keepMany(table);
     expect(found(table)).toHaveLength(MANY);
+  });
+
+  test("are found after the database was opened anew, though each move into the index was rolled back at first", () => {
+    const { table, reopen } = open();
+    for (let n = 1; n <= MANY; n += BATCH) {
+      const replies = Array.from({ length: Math.min(BATCH, MANY + 1 - n) }, (_, index) => replyOf(n + index));
+      batch(table, replies, "rollback");
+      batch(table, replies);
+    }
+    expect(found(table)).toHaveLength(MANY);
+    expect(found(reopen())).toHaveLength(MANY);
   });
 
   test("of a task that was rolled back were never there, those of its neighbours are", () => {
